@@ -1,0 +1,11 @@
+"""The Celery application: one worker command, one beat command, no flags needed."""
+
+import os
+
+from celery import Celery
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "campusg.settings.local")
+
+app = Celery("campusg")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks()

@@ -1,0 +1,15 @@
+"""Production: refuses to start without its secrets."""
+
+from campusg.settings.base import *  # noqa: F403
+
+SECRET_KEY = env.str("SECRET_KEY")  # noqa: F405
+STRIPE_SECRET_KEY = env.str("STRIPE_SECRET_KEY")  # noqa: F405
+CAMPUSG_ENV = env.str("CAMPUSG_ENV")  # noqa: F405
+
+SECURE_SSL_REDIRECT = env.bool("SECURE_SSL_REDIRECT", True)  # noqa: F405
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+SECURE_HSTS_SECONDS = 31_536_000
+SECURE_HSTS_INCLUDE_SUBDOMAINS = True
+SECURE_HSTS_PRELOAD = True
+SESSION_COOKIE_SECURE = True
+CSRF_COOKIE_SECURE = True

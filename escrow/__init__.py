@@ -1,0 +1,1 @@
+"""The double-entry ledger, and what an order holds in it."""

@@ -1,0 +1,7 @@
+"""The escrow app."""
+
+from django.apps import AppConfig
+
+
+class EscrowConfig(AppConfig):
+    name = "escrow"

@@ -1,0 +1,1 @@
+"""Restaurants, menus and orders; `services` is the front door."""

@@ -1,0 +1,1 @@
+"""The sagas: one file, one table; `engine` runs them."""

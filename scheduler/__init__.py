@@ -1,0 +1,1 @@
+"""Due events: what has to happen at a time."""
