@@ -1,0 +1,1 @@
+"""Development only: the servers CampusG needs, run beside the checkout, nothing installed."""
