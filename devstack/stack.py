@@ -127,7 +127,7 @@ class Stack:
         self.stop()
 
     def _is_given(self, name: str) -> bool:
-        """Whether the environment names this server, and not merely from an earlier start of ours."""
+        """Whether the environment names this server, other than from our own earlier start."""
         variable = KINDS[name].variable
         url = os.environ.get(variable)
         if not url or url == self._state.urls.get(name):
