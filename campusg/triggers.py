@@ -52,7 +52,7 @@ def allowed_edges(
         pgtrigger.Trigger(
             name="allowed_edges",
             when=pgtrigger.Before,
-            operation=pgtrigger.UpdateOf(field),
+            operation=pgtrigger.UpdateOf(field),  # type: ignore[no-untyped-call]
             condition=pgtrigger.Condition(
                 f"OLD.{field} <> NEW.{field} AND (OLD.{field}, NEW.{field}) NOT IN ({walks})"
             ),

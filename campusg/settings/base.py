@@ -164,6 +164,12 @@ CELERY_DB_REUSE_MAX = 1000
 # Stripe
 STRIPE_API_BASE = env.str("STRIPE_API_BASE", "https://api.stripe.com")
 STRIPE_SECRET_KEY = env.str("STRIPE_SECRET_KEY", "")
+# Connect, read. A reply that comes later is an unknown outcome, not a failure.
+STRIPE_TIMEOUT_SECONDS = (3.0, 15.0)
+# Stretches or shrinks the schedule on which unknown outcomes are looked into.
+STRIPE_RETRY_SCALE = env.float("STRIPE_RETRY_SCALE", 1.0)
+# An order whose authorization is unknown for this long is cancelled; the operation stays watched.
+AUTHORIZATION_GIVE_UP_SECONDS = env.float("AUTHORIZATION_GIVE_UP_SECONDS", 900)
 
 # Logs
 LOG_LEVEL = env.str("LOG_LEVEL", "INFO")
@@ -189,3 +195,17 @@ PLATFORM_FEE_FIXED_MINOR = env.int("PLATFORM_FEE_FIXED_MINOR", 40)
 PLATFORM_FEE_BASIS_POINTS = env.int("PLATFORM_FEE_BASIS_POINTS", 500)
 # The most the campus lets stand in escrow at once, per currency; empty: no cap.
 ESCROW_OPEN_CAP_MINOR = env.int("ESCROW_OPEN_CAP_MINOR", None)
+
+# Sagas: how many local steps go into one transaction. "batch": as many as follow each other;
+# "step": one commit a step, in one task; "off": one message a step.
+SAGA_FAST_PATH = env.str("SAGA_FAST_PATH", "batch")
+# Stretches or shrinks every wait between tries.
+SAGA_RETRY_SCALE = env.float("SAGA_RETRY_SCALE", 1.0)
+# What a worker's own thread does once a second, beat or no beat.
+SAGA_PULSE = [
+    "sagas.engine.sweeping.sweep",
+    "scheduler.services.fire_due",
+    "payments.janitor.hurry_due",
+]
+# Orders a customer may have waiting for their payment at once.
+UNPAID_ORDERS_MAX = env.int("UNPAID_ORDERS_MAX", 3)

@@ -2,6 +2,6 @@
 
 from campusg.settings.base import *  # noqa: F403
 
-SECRET_KEY = "test-only-and-protects-nothing-0123456789abcdef"  # noqa: S105
+SECRET_KEY = "test-only-and-protects-nothing-0123456789abcdef"
 CAMPUSG_ENV = "test"
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

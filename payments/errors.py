@@ -1,0 +1,24 @@
+"""What can be wrong with a payment: refused means never again, the rest is Unknown and not an error."""
+
+from campusg.errors import Refused
+
+
+class PaymentDeclined(Refused):
+    """The card's bank said no; the message is the one Stripe meant for the customer."""
+
+    code = "payment_declined"
+    status = 402
+
+
+class PaymentUnanswered(Refused):
+    """Stripe has not told us for so long that the order can't wait; the operation stays watched."""
+
+    code = "payment_unanswered"
+    status = 503
+
+
+class OperatorNeeded(Refused):
+    """Stripe answered something this code has no rule for: a person has to look."""
+
+    code = "operator_needed"
+    status = 500

@@ -1,0 +1,64 @@
+"""The janitor: whatever no run waits for any more is still found out, and undone if need be."""
+
+import logging
+from datetime import timedelta
+from uuid import UUID
+
+from celery import shared_task
+from django.conf import settings
+from django.db import transaction
+from django.db.models.functions import Now
+from kombu.exceptions import OperationalError
+
+from payments import services
+from payments.models import Operation
+from payments.operations import Call
+
+log = logging.getLogger(__name__)
+
+#: A run looks into its own operation when it is due; the janitor comes later, for those whose
+#: run has ended or whose message was lost.
+GRACE = timedelta(seconds=30)
+BATCH = 50
+
+
+def hurry_due(limit: int = BATCH) -> int:
+    """Send a worker to every operation that should have been looked into; how many."""
+    with transaction.atomic():
+        due = list(
+            Operation.objects.select_for_update(skip_locked=True, of=("self",))
+            .filter(next_try_at__lte=Now() - GRACE * settings.STRIPE_RETRY_SCALE)
+            .order_by("next_try_at")[:limit]
+        )
+        # Not again at the next tick: the worker sets the time that counts.
+        Operation.objects.filter(pk__in=[one.pk for one in due]).update(
+            next_try_at=Now() + GRACE * settings.STRIPE_RETRY_SCALE
+        )
+    for operation in due:
+        try:
+            settle.apply_async((str(operation.payment_id),), retry=False)
+        except (OperationalError, OSError) as error:
+            log.warning("the janitor can't reach the broker: %s", error)
+            break
+    return len(due)
+
+
+@shared_task(name="payments.settle", queue="remote")
+def settle(payment_id: str) -> None:
+    """Find out what became of a payment's unresolved operation; if its order no longer wants the
+    money, release whatever turned up."""
+    more = True
+    while more:
+        with transaction.atomic():
+            call = services.prepare_resolution(payment_id=UUID(payment_id))
+        if not isinstance(call, Call):
+            return
+        reply = services.perform(call)
+        with transaction.atomic():
+            more = services.record_resolution(call, reply)
+
+
+@shared_task(name="payments.hurry_due")
+def hurry_due_task() -> None:
+    """Beat's tick; the workers' own threads do the same."""
+    hurry_due()

@@ -1,0 +1,165 @@
+"""Payments and the operations behind them: every intended call to Stripe is a row before it is made."""
+
+from typing import ClassVar
+
+from django.db import models
+from django.db.models.functions import Now
+
+from campusg.ids import new_id
+from campusg.money import CurrencyField, MinorUnitsField
+
+
+class PaymentStatus(models.TextChoices):
+    """Where an order's payment stands."""
+
+    AUTHORIZING = "AUTHORIZING", "asking the bank"
+    AUTHORIZED = "AUTHORIZED", "held on the card"
+    FAILED = "FAILED", "declined"
+    RELEASING = "RELEASING", "giving the hold back"
+    RELEASED = "RELEASED", "hold given back"
+
+
+class Payment(models.Model):
+    """The money of one order, on its customer's card."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    order_id = models.UUIDField(unique=True)
+    customer_id = models.UUIDField(db_index=True)
+    amount = MinorUnitsField()
+    currency = CurrencyField()
+    status = models.CharField(
+        max_length=16, choices=PaymentStatus, default=PaymentStatus.AUTHORIZING
+    )
+    payment_intent = models.CharField(max_length=64, blank=True, help_text="Stripe's id (pi_…).")
+    capture_before = models.DateTimeField(
+        null=True, blank=True, help_text="When the hold lapses, as Stripe says; never computed."
+    )
+    created_at = models.DateTimeField(db_default=Now())
+    authorized_at = models.DateTimeField(null=True, blank=True)
+    failed_at = models.DateTimeField(null=True, blank=True)
+    released_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering: ClassVar = ["-created_at", "-id"]
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=models.Q(amount__gt=0), name="payment_amount_positive"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(status__in=PaymentStatus.values), name="payment_status_known"
+            ),
+            models.CheckConstraint(
+                condition=~models.Q(status=PaymentStatus.AUTHORIZED) | ~models.Q(payment_intent=""),
+                name="authorized_payment_has_intent",
+            ),
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["-created_at", "-id"], name="payment_latest"),
+            models.Index(
+                fields=["status"],
+                condition=models.Q(status=PaymentStatus.RELEASING),
+                name="payment_releasing",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"payment of order {self.order_id}"
+
+
+class Kind(models.TextChoices):
+    """What an operation asks of Stripe."""
+
+    AUTHORIZE = "authorize", "authorize"
+    VOID = "void", "void"
+
+
+class OperationState(models.TextChoices):
+    """What is known of a call. SENT and UNKNOWN are unresolved: it may have happened."""
+
+    SENT = "sent", "sent"
+    UNKNOWN = "unknown", "outcome unknown"
+    SUCCEEDED = "succeeded", "succeeded"
+    FAILED = "failed", "definitively failed"
+    NEEDS_OPERATOR = "needs_operator", "needs a person"
+
+
+UNRESOLVED = (OperationState.SENT, OperationState.UNKNOWN)
+
+
+class Operation(models.Model):
+    """One intended call to Stripe, committed before the call, with our own idempotency key.
+
+    `n` rises only when operation n has definitively failed; a retry, a redelivery or an unknown
+    outcome always comes back to the same row, the same key and the same parameters.
+    """
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    payment = models.ForeignKey(Payment, on_delete=models.PROTECT, related_name="operations")
+    order_id = models.UUIDField(db_index=True)
+    kind = models.CharField(max_length=16, choices=Kind)
+    n = models.PositiveSmallIntegerField(default=1)
+    key = models.CharField(max_length=200, unique=True, help_text="Idempotency key at Stripe.")
+    params = models.JSONField(help_text="The request as it is sent, each time.")
+    amount = MinorUnitsField()
+    currency = CurrencyField()
+    state = models.CharField(max_length=16, choices=OperationState, default=OperationState.SENT)
+    stripe_id = models.CharField(max_length=64, null=True, blank=True)
+    tries = models.PositiveIntegerField(default=1)
+    read_only = models.BooleanField(
+        default=False,
+        help_text="Stripe stored a 500 under this key: only reading can tell what happened.",
+    )
+    watched = models.BooleanField(
+        default=False, help_text="Its order no longer waits for it; the janitor does."
+    )
+    code = models.CharField(max_length=80, blank=True)
+    message = models.TextField(blank=True)
+    request_id = models.CharField(max_length=64, blank=True)
+    sent_at = models.DateTimeField(db_default=Now())
+    next_try_at = models.DateTimeField(null=True, blank=True)
+    resolved_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering: ClassVar = ["id"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["payment", "kind", "n"], name="operation_numbered"),
+            models.UniqueConstraint(
+                fields=["payment", "kind"],
+                condition=~models.Q(state=OperationState.FAILED),
+                name="one_live_operation",
+            ),
+            models.UniqueConstraint(
+                fields=["kind", "stripe_id"],
+                condition=models.Q(state=OperationState.SUCCEEDED),
+                name="one_operation_per_object",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(amount__gt=0), name="operation_amount_positive"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(
+                    state__in=[OperationState.SUCCEEDED, OperationState.FAILED],
+                    resolved_at__isnull=False,
+                )
+                | models.Q(
+                    state__in=[*UNRESOLVED, OperationState.NEEDS_OPERATOR],
+                    resolved_at__isnull=True,
+                ),
+                name="operation_resolved_has_time",
+            ),
+            models.CheckConstraint(
+                condition=~models.Q(state=OperationState.SUCCEEDED)
+                | models.Q(stripe_id__isnull=False),
+                name="succeeded_operation_has_object",
+            ),
+        ]
+        indexes: ClassVar = [
+            models.Index(
+                fields=["next_try_at"],
+                condition=models.Q(next_try_at__isnull=False),
+                name="operation_due",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.key

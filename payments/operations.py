@@ -1,0 +1,171 @@
+"""Operations: written before the call, resolved by whoever learns the outcome. Payment locked first."""
+
+import logging
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.db.models.functions import Now
+
+from campusg.ids import new_id
+from payments import gateway
+from payments.gateway import Outcome, Reply
+from payments.models import UNRESOLVED, Kind, Operation, OperationState, Payment
+
+log = logging.getLogger(__name__)
+
+#: Seconds after the first sending at which an unknown outcome is looked into again; then daily
+#: until a person is called. After Kill Bill's janitor; the key itself is only good for 24 h.
+SCHEDULE = (10, 60, 300, 900, 3600, 10_800, 21_600, 43_200, 82_800)
+#: https://docs.stripe.com/api/idempotent_requests: keys are kept at least 24 h; after that the
+#: same key would make a new request, so it is never sent again.
+KEY_GOOD_FOR = timedelta(hours=23)
+CALL_A_PERSON_AFTER = timedelta(hours=48)
+
+
+@dataclass(frozen=True)
+class Call:
+    """Everything a call to Stripe needs, read while the operation was locked."""
+
+    operation_id: UUID
+    payment_id: UUID
+    kind: Kind
+    key: str
+    params: dict[str, Any]
+    sent_at: datetime
+    read_only: bool
+
+
+def latest(payment: Payment, kind: Kind) -> Operation | None:
+    """The newest operation of a kind; its payment is locked, so nobody adds another."""
+    return (
+        Operation.objects.select_for_update()
+        .annotate(db_now=Now())
+        .filter(payment=payment, kind=kind)
+        .order_by("-n")
+        .first()
+    )
+
+
+def intend(payment: Payment, kind: Kind, params: dict[str, Any], n: int) -> Call:
+    """Write down the call that is about to be made. Committed before it is."""
+    operation_id = new_id()
+    if kind == Kind.AUTHORIZE:
+        params["metadata"]["operation_id"] = str(operation_id)
+    operation = Operation.objects.create(
+        id=operation_id,
+        payment=payment,
+        order_id=payment.order_id,
+        kind=kind,
+        n=n,
+        key=f"campusg:{settings.CAMPUSG_ENV}:{payment.order_id}:{kind}:{n}",
+        params=params,
+        amount=payment.amount,
+        currency=payment.currency,
+        # If this process dies now, nobody says when to look: the janitor does.
+        next_try_at=Now() + _scaled(SCHEDULE[1]),
+    )
+    operation.refresh_from_db(fields=["sent_at"])
+    return _call(operation, read_only=False)
+
+
+def repeat(operation: Operation) -> Call:
+    """The same call once more: same key, same parameters; only reading when the key can't help."""
+    operation.tries += 1
+    operation.next_try_at = now_of(operation) + _scaled(SCHEDULE[1])
+    operation.save(update_fields=["tries", "next_try_at"])
+    return _call(operation, read_only=operation.read_only or age(operation) > KEY_GOOD_FOR)
+
+
+def perform(call: Call) -> Reply:
+    """Make the call. Network only; raises RuntimeError inside a transaction."""
+    match call.kind, call.read_only:
+        case Kind.AUTHORIZE, False:
+            return gateway.authorize(call.key, call.params)
+        case Kind.AUTHORIZE, True:
+            return gateway.find_authorization(
+                call.params["customer"], str(call.operation_id), call.sent_at
+            )
+        case Kind.VOID, False:
+            return gateway.void(call.key, call.params)
+        case _:
+            return gateway.find_void(call.params["payment_intent"])
+
+
+def save_reply(operation: Operation, reply: Reply) -> bool:
+    """Save what is now known; False when the operation was resolved already (a late or second
+    reply changes nothing). The payment and the operation are locked."""
+    if operation.state not in (*UNRESOLVED, OperationState.NEEDS_OPERATOR):
+        return False
+    operation.code, operation.message = reply.code[:80], reply.message
+    operation.request_id = reply.request_id[:64] or operation.request_id
+    match reply.outcome:
+        case Outcome.SUCCEEDED:
+            _resolve(operation, OperationState.SUCCEEDED, reply.object_id)
+        case Outcome.FAILED:
+            _resolve(operation, OperationState.FAILED, reply.object_id or None)
+        case Outcome.OPERATOR:
+            _call_a_person(operation)
+        case Outcome.UNKNOWN | Outcome.NOT_RUN:
+            operation.state = OperationState.UNKNOWN
+            operation.read_only = operation.read_only or reply.stored_500
+            operation.next_try_at = _next_try(operation, reply)
+            if age(operation) > CALL_A_PERSON_AFTER:
+                _call_a_person(operation)
+    operation.save()
+    return True
+
+
+def age(operation: Operation) -> timedelta:
+    """How long ago it was first sent, by the database's clock."""
+    return now_of(operation) - operation.sent_at
+
+
+def overdue(operation: Operation) -> bool:
+    """True when an order no longer waits for this outcome."""
+    limit = timedelta(seconds=settings.AUTHORIZATION_GIVE_UP_SECONDS)
+    return operation.state in UNRESOLVED and age(operation) > limit
+
+
+def now_of(operation: Operation) -> datetime:
+    """The database's clock when the operation was locked."""
+    now: datetime = operation.db_now  # type: ignore[attr-defined]
+    return now
+
+
+def _resolve(operation: Operation, state: OperationState, stripe_id: str | None) -> None:
+    operation.state, operation.stripe_id = state, stripe_id
+    operation.next_try_at, operation.resolved_at = None, now_of(operation)
+
+
+def _call_a_person(operation: Operation) -> None:
+    operation.state, operation.next_try_at = OperationState.NEEDS_OPERATOR, None
+    log.error("operation %s needs a person: %s", operation.key, operation.message)
+
+
+def _next_try(operation: Operation, reply: Reply) -> datetime:
+    """A call that was surely not run may be made again soon; one that may have been run follows
+    the schedule, measured from its first sending."""
+    now, passed = now_of(operation), age(operation)
+    if reply.outcome is Outcome.NOT_RUN:
+        return now + _scaled(min(60.0, 2.0 ** min(operation.tries - 1, 6)))
+    due = next((s for s in SCHEDULE if _scaled(s) > passed), None)
+    return operation.sent_at + _scaled(due) if due else now + _scaled(86_400)
+
+
+def _scaled(seconds: float) -> timedelta:
+    return timedelta(seconds=seconds * settings.STRIPE_RETRY_SCALE)
+
+
+def _call(operation: Operation, *, read_only: bool) -> Call:
+    return Call(
+        operation_id=operation.pk,
+        payment_id=operation.payment_id,
+        kind=Kind(operation.kind),
+        key=operation.key,
+        params=operation.params,
+        sent_at=operation.sent_at,
+        read_only=read_only,
+    )

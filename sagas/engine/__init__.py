@@ -1,0 +1,17 @@
+"""What a saga is, and how Celery runs one so that nothing is lost. Knows no app."""
+
+from sagas.engine.definition import Saga, step
+from sagas.engine.participant import Retry, SagaMistake, participant, remote_participant
+from sagas.engine.results import Again, Unknown, Waiting
+
+__all__ = [
+    "Again",
+    "Retry",
+    "Saga",
+    "SagaMistake",
+    "Unknown",
+    "Waiting",
+    "participant",
+    "remote_participant",
+    "step",
+]

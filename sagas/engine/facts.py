@@ -1,0 +1,51 @@
+"""Facts as JSON and back: the type a participant declares decides how a fact is read."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, get_type_hints
+from uuid import UUID
+
+from django.core.serializers.json import DjangoJSONEncoder
+
+#: What a fact may be besides plain JSON.
+_READERS: dict[Any, Any] = {UUID: UUID, datetime: datetime.fromisoformat}
+
+
+def to_json(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Facts as the JSON that is stored: UUIDs and times as text, everything else as it is."""
+    return {name: _written(value) for name, value in facts.items()}
+
+
+def arguments(needs: Mapping[str, Any], facts: Mapping[str, Any]) -> dict[str, Any]:
+    """The keyword arguments a function needs, taken from stored facts by name."""
+    return {name: _read(kind, facts[name]) for name, kind in needs.items()}
+
+
+def keys_of(typed_dict: Any) -> dict[str, Any]:
+    """The names and types of a TypedDict; nothing for None."""
+    if typed_dict is None or typed_dict is type(None):
+        return {}
+    return get_type_hints(typed_dict)
+
+
+def digest(facts: Mapping[str, Any]) -> str:
+    """The same for the same facts, whatever their order."""
+    canonical = json.dumps(to_json(facts), sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def _written(value: Any) -> Any:
+    if isinstance(value, UUID):
+        return str(value)
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if value is None or isinstance(value, str | int):
+        return value
+    return json.loads(json.dumps(value, cls=DjangoJSONEncoder))
+
+
+def _read(kind: Any, value: Any) -> Any:
+    reader = _READERS.get(kind)
+    return value if reader is None or value is None or not isinstance(value, str) else reader(value)

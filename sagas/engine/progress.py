@@ -1,0 +1,150 @@
+"""Moving a locked run: forward, into compensation, to its end, to a person. The caller holds the row."""
+
+import logging
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from django.db.models.functions import Now
+
+from sagas.engine.definition import Saga
+from sagas.models import Direction, Run, RunStatus, StepLog, StepState
+
+log = logging.getLogger(__name__)
+
+#: After progress a message is on its way; only after this long does the sweep doubt it.
+GRACE = timedelta(seconds=1)
+
+_SAVED = (
+    "status", "position", "epoch", "fence", "lease_until", "wake_at", "not_before", "attempt",
+    "sweeps", "waits_for", "facts", "reason", "remedy", "undo_failed", "amount_at_risk",
+    "currency", "changed_at", "ended_at",
+)  # fmt: skip
+
+
+def lock_run(run_id: UUID) -> Run | None:
+    """The run, its row locked until the transaction ends, with the database's clock as `db_now`."""
+    return Run.objects.select_for_update().annotate(db_now=Now()).filter(pk=run_id).first()
+
+
+def advance(run: Run, saga: Saga, to: int, facts: dict[str, Any], rows: Sequence[StepLog]) -> None:
+    """Record steps that are done and stand at `to`; ends the run when nothing is left."""
+    run.facts = facts
+    _move(run, to)
+    write_log(run, rows)
+    if run.forward and to > saga.length:
+        _end(run, saga, RunStatus.COMPLETED)
+    elif not run.forward and to < 1:
+        _end(run, saga, RunStatus.COMPENSATED)
+    save(run)
+
+
+def begin_compensation(run: Run, saga: Saga, reason: str) -> None:
+    """Turn round: from this commit on every forward message is stale, every call in flight fenced."""
+    run.status = RunStatus.COMPENSATING
+    run.reason = reason
+    run.epoch += 1
+    run.fence += 1
+    _move(run, saga.undo_from(run.position))
+    if run.position < 1:
+        _end(run, saga, RunStatus.COMPENSATED)
+    save(run)
+    log.info("saga %s run %s compensates: %s", run.saga, run.pk, reason)
+
+
+def give_up_undoing(run: Run, saga: Saga, reason: str) -> None:
+    """A compensation has used up its budget: undo what is safe to undo all the same, then park."""
+    run.undo_failed = True
+    run.reason = f"{run.reason}; then {saga.step(run.position).compensate} failed: {reason}"
+    _move(run, saga.undo_from(run.position - 1, only_after_failure=True))
+    if run.position < 1:
+        _end(run, saga, RunStatus.COMPENSATED)
+    save(run)
+
+
+def park(run: Run, saga: Saga, reason: str, remedy: str, at_risk: int | None = None) -> None:
+    """Stop for a person, with the reason, what is at risk, and what to do. Caller saves."""
+    run.status = RunStatus.PARKED
+    run.epoch += 1
+    run.fence += 1
+    run.reason, run.remedy = reason, remedy
+    run.wake_at = run.lease_until = run.not_before = None
+    run.amount_at_risk = at_risk if at_risk is not None else _stake(run, saga)
+    run.currency = str(run.facts.get("currency", ""))
+    log.error("saga %s run %s is parked: %s (%s)", run.saga, run.pk, reason, remedy)
+
+
+def retry_at(run: Run, when: datetime) -> None:
+    """Try the step at hand again at `when`; the wait lives here, never in the broker. Caller saves."""
+    run.not_before = run.wake_at = when
+    run.lease_until = None
+    run.sweeps = 0
+
+
+def save(run: Run) -> None:
+    """Write the run back; its row is locked."""
+    run.changed_at = run.db_now
+    run.save(update_fields=_SAVED)
+
+
+def line(
+    run: Run, saga: Saga, position: int, state: StepState, *, error: str = "", attempt: int = 1
+) -> StepLog:
+    """A line of the timeline for the step at `position`, in the run's present direction."""
+    return StepLog(
+        run=run,
+        position=position,
+        direction=Direction.DO if run.forward else Direction.UNDO,
+        participant=saga.action(position, forward=run.forward).name,
+        state=state,
+        attempt=attempt,
+        error=error[:2000],
+        started_at=run.db_now,
+        ended_at=None if state == StepState.STARTED else Now(),
+    )
+
+
+def write_log(run: Run, rows: Sequence[StepLog]) -> None:
+    """One statement for all lines; a line that is there already gets its newer state."""
+    if rows:
+        StepLog.objects.bulk_create(
+            rows,
+            update_conflicts=True,
+            unique_fields=["run", "position", "direction"],
+            update_fields=["state", "attempt", "error", "ended_at"],
+        )
+
+
+def _move(run: Run, to: int) -> None:
+    run.position = max(to, 0)
+    run.attempt = run.sweeps = 0
+    run.waits_for = ""
+    run.lease_until = run.not_before = None
+    run.wake_at = run.db_now + GRACE
+
+
+def _end(run: Run, saga: Saga, status: RunStatus) -> None:
+    """COMPLETED or COMPENSATED, but only if the saga's promise holds; else a person looks at it."""
+    if run.undo_failed:
+        park(run, saga, run.reason, "Settle what the failed compensation left by hand.")
+        return
+    completed = status == RunStatus.COMPLETED
+    difference = saga.promise.difference(run.facts, completed=completed) if saga.promise else 0
+    if difference:
+        what = "done" if completed else "undone"
+        park(
+            run,
+            saga,
+            f"everything is {what}, yet {difference} minor units are out of place",
+            "Compare the order's journals with its operations: manage.py verify_books.",
+            abs(difference),
+        )
+        return
+    run.status = status
+    run.wake_at = None
+    run.ended_at = run.db_now
+
+
+def _stake(run: Run, saga: Saga) -> int:
+    return int(run.facts.get(saga.stake, 0)) if saga.stake else 0

@@ -1,0 +1,76 @@
+"""Turning where a run stands into a Celery chain. A message is a hint: losing it costs a second."""
+
+import logging
+from typing import Any
+
+from celery import Task, chain, current_app, shared_task
+from kombu.exceptions import OperationalError
+
+from sagas.engine.definition import Saga, saga_named
+from sagas.engine.participant import Participant
+from sagas.models import Run
+
+log = logging.getLogger(__name__)
+
+LOCAL_QUEUE, REMOTE_QUEUE = "local", "remote"
+
+#: One Celery task per participant, by its name: what `celery inspect` and logs show.
+_tasks: dict[str, Task] = {}
+
+
+def register(saga: Saga, body: Any) -> None:
+    """Give every participant of the saga its Celery task; `body` runs the message."""
+    for act in saga.participants:
+        if act.name not in _tasks:
+            _tasks[act.name] = shared_task(
+                body,
+                bind=True,
+                name=act.name,
+                queue=REMOTE_QUEUE if act.remote else LOCAL_QUEUE,
+                throws=(StepRefused,),
+            )
+
+
+class StepRefused(Exception):
+    """A step was refused: fails the carrying task, so that Celery calls its link_error."""
+
+
+def task_of(act: Participant) -> Task:
+    """The Celery task that carries the participant."""
+    return _tasks[act.name]
+
+
+def publish(run: Run, *, retry: bool = True) -> bool:
+    """Publish the rest of the run as one chain; False when the broker can't be reached."""
+    saga = saga_named(run.saga)
+    if saga is None or run.wake_at is None:
+        return False
+    forward, run_id = run.forward, str(run.pk)
+    steps = [
+        task_of(saga.action(at, forward=forward)).si(run_id, at, run.epoch)
+        for at in saga.path(run.position, forward=forward)
+    ]
+    # One argument at most: such an errback is a message of its own. With more it would run
+    # inside the failing worker, unretried.
+    errback = current_app.tasks["sagas.on_fail"].si(run_id)
+    try:
+        chain(*steps).apply_async(link_error=errback, retry=retry)
+    except (OperationalError, OSError) as error:
+        log.warning("run %s not published, the sweep will: %s", run_id, error)
+        return False
+    return True
+
+
+def trim(task: Task, position: int) -> None:
+    """Take the elements that are already done off the carrier's chain, so that Celery publishes
+    the one for `position` next, or nothing when the chain has none."""
+    rest = task.request.chain
+    while rest and rest[-1]["args"][1] != position:
+        rest.pop()
+
+
+def queue_length() -> int:
+    """How many messages wait in our queues."""
+    with current_app.connection_or_acquire() as broker:
+        client = broker.default_channel.client
+        return sum(client.llen(queue) for queue in (LOCAL_QUEUE, REMOTE_QUEUE))

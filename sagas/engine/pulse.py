@@ -1,0 +1,50 @@
+"""A worker's pulse: a thread that sweeps once a second, so that nothing depends on beat."""
+
+import logging
+import threading
+from typing import Any
+
+from celery import bootsteps
+from django.conf import settings
+from django.db import connection
+from django.utils.module_loading import import_string
+
+log = logging.getLogger(__name__)
+
+PULSE_SECONDS = 1.0
+
+
+class Pulse(bootsteps.StartStopStep):
+    """Runs every function named in `SAGA_PULSE` once a second while the worker lives."""
+
+    requires = ("celery.worker.components:Pool",)
+
+    def __init__(self, worker: Any, **options: Any) -> None:
+        super().__init__(worker, **options)
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def start(self, worker: Any) -> None:
+        """Begin to beat."""
+        self._stop.clear()
+        self._thread = threading.Thread(target=self._beat, name="pulse", daemon=True)
+        self._thread.start()
+
+    def stop(self, worker: Any) -> None:
+        """Beat no more; a round under way is finished."""
+        self._stop.set()
+        if self._thread is not None:
+            self._thread.join(timeout=5)
+
+    terminate = stop
+
+    def _beat(self) -> None:
+        rounds = [import_string(name) for name in settings.SAGA_PULSE]
+        while not self._stop.wait(PULSE_SECONDS):
+            for one in rounds:
+                try:
+                    one()
+                except Exception:
+                    log.exception("%s failed; it runs again in a second", one.__name__)
+                    connection.close()
+        connection.close()

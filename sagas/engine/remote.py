@@ -1,0 +1,149 @@
+"""Remote steps: claim and prepare, call with no transaction open, record behind the fence."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from django.db import transaction
+
+from campusg.errors import Refused
+from sagas.engine import progress
+from sagas.engine.admission import STOP, Message, Outcome, Then, Verdict, admit, answer
+from sagas.engine.definition import Saga, saga_named
+from sagas.engine.lease import LEASE_SECONDS, keeper
+from sagas.engine.local import failed, refused
+from sagas.engine.participant import RemoteParticipant, SagaMistake
+from sagas.engine.results import RESULTS, Again, Result, Unknown, Waiting
+from sagas.models import Run, RunStatus, StepState
+
+
+@dataclass(frozen=True)
+class Claim:
+    """This worker's right to make a call: valid as long as the run's fence is still `fence`."""
+
+    message: Message
+    fence: int
+    act: RemoteParticipant
+    call: Any
+
+
+def run_remote(message: Message) -> Outcome:
+    """Run the remote step of `message`: as many calls as it needs, each with its own record."""
+    claimed = _claim(message)
+    while isinstance(claimed, Claim):
+        try:
+            with keeper.keep(claimed.message.run_id, claimed.fence):
+                reply = claimed.act.make_call(claimed.call)
+        except Exception as error:
+            return _broke(claimed, error)
+        try:
+            claimed = _record(claimed, reply)
+        except Exception as error:
+            return _broke(claimed, error)
+    return claimed
+
+
+def _claim(message: Message) -> Claim | Outcome:
+    """First transaction: the operation row and the lease are there before the call is made."""
+    with transaction.atomic():
+        run = progress.lock_run(message.run_id)
+        verdict = admit(run, message)
+        if verdict is not Verdict.RUN or run is None:
+            return answer(verdict, run)
+        saga = saga_named(run.saga)
+        assert saga is not None
+        run.fence += 1
+        progress.write_log(
+            run,
+            [progress.line(run, saga, run.position, StepState.STARTED, attempt=run.attempt + 1)],
+        )
+        return _prepare(run, saga, message)
+
+
+def _prepare(run: Run, saga: Saga, message: Message) -> Claim | Outcome:
+    act = saga.action(run.position, forward=run.forward)
+    assert isinstance(act, RemoteParticipant)
+    try:
+        with transaction.atomic():
+            call = act.prepare(run.facts)
+    except Refused as refusal:
+        return refused(run, saga, refusal)
+    except Exception as error:
+        return failed(run, saga, error)
+    if call is None or isinstance(call, RESULTS):
+        return _settle(run, saga, {} if call is None else call)
+    run.lease_until = run.db_now + timedelta(seconds=LEASE_SECONDS)
+    run.wake_at = run.lease_until
+    progress.save(run)
+    return Claim(message, run.fence, act, call)
+
+
+def _record(claim: Claim, reply: Any) -> Claim | Outcome:
+    """Second transaction: the outcome is always saved; only the holder of the fence advances."""
+    with transaction.atomic():
+        run = progress.lock_run(claim.message.run_id)
+        result = claim.act.record_outcome(claim.call, reply)
+        if run is None or not _still_mine(run, claim):
+            return STOP
+        saga = saga_named(run.saga)
+        assert saga is not None
+        if isinstance(result, Again):
+            return _prepare(run, saga, claim.message)
+        return _settle(run, saga, result)
+
+
+def _settle(run: Run, saga: Saga, result: Result) -> Outcome:
+    """What the run does with a result that needs no further call."""
+    match result:
+        case Refused():
+            return refused(run, saga, result)
+        case Unknown(retry_at=when, why=why):
+            _note(run, saga, StepState.UNKNOWN, why)
+            progress.retry_at(run, when)
+            progress.save(run)
+            return STOP
+        case Waiting(signal=signal, until=until):
+            _note(run, saga, StepState.WAITING, signal)
+            progress.retry_at(run, until)
+            run.status, run.waits_for = RunStatus.WAITING, signal
+            progress.save(run)
+            return STOP
+        case Again():
+            raise SagaMistake(f"{run.saga}: only a record may ask for another call")
+        case facts:
+            return _done(run, saga, dict(facts))
+
+
+def _done(run: Run, saga: Saga, gained: dict[str, Any]) -> Outcome:
+    row = progress.line(run, saga, run.position, StepState.DONE, attempt=run.attempt + 1)
+    to = saga.after(run.position, forward=run.forward)
+    progress.advance(run, saga, to, run.facts | gained, [row])
+    return Outcome(Then.GO_ON, run.position) if run.wake_at else STOP
+
+
+def _note(run: Run, saga: Saga, state: StepState, text: str) -> None:
+    progress.write_log(
+        run,
+        [progress.line(run, saga, run.position, state, error=text, attempt=run.attempt + 1)],
+    )
+
+
+def _still_mine(run: Run, claim: Claim) -> bool:
+    """Nobody claimed the step after me, and the run has not turned round under me."""
+    return (run.fence, run.epoch, run.position) == (
+        claim.fence,
+        claim.message.epoch,
+        claim.message.position,
+    )
+
+
+def _broke(claim: Claim, error: Exception) -> Outcome:
+    """The call or its record raised, which neither should: count it, try again later. Whatever
+    the call did is still an unresolved operation, and the next try resolves it by its key."""
+    with transaction.atomic():
+        run = progress.lock_run(claim.message.run_id)
+        if run is None or not _still_mine(run, claim):
+            return STOP
+        saga = saga_named(run.saga)
+        assert saga is not None
+        return failed(run, saga, error)

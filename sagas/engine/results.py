@@ -1,0 +1,37 @@
+"""What a remote step can come back with, besides its facts or a refusal."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from campusg.errors import Refused
+
+
+@dataclass(frozen=True)
+class Unknown:
+    """Nobody knows yet whether it happened; look again at `retry_at` (database time)."""
+
+    retry_at: datetime
+    why: str
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """It waits for something outside; `engine.signal(run, signal)` or `until` wakes the run."""
+
+    signal: str
+    until: datetime
+
+
+@dataclass(frozen=True)
+class Again:
+    """That call is settled but the step needs another: prepare once more, now."""
+
+
+#: A `record` returns facts, or one of these. A refusal is returned, not raised: raising would
+#: roll back the very outcome that was just learnt.
+Result = Mapping[str, Any] | Refused | Unknown | Waiting | Again
+
+#: The same, for `isinstance`.
+RESULTS = (Mapping, Refused, Unknown, Waiting, Again)

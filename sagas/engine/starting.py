@@ -1,0 +1,116 @@
+"""The engine's front door: start a run, let workers start it, signal it, turn it round."""
+
+from functools import partial
+from typing import Any
+from uuid import UUID
+
+from django.db import connection, transaction
+from django.db.models.functions import Now
+
+from campusg.errors import Conflict
+from campusg.ids import new_id
+from sagas.engine import facts as factual
+from sagas.engine import progress
+from sagas.engine.definition import Saga
+from sagas.engine.local import do
+from sagas.engine.publishing import publish
+from sagas.models import LIVE, Run, RunStatus
+
+_INSERT = """
+INSERT INTO sagas_run (id, saga, key, status, position, epoch, fence, attempt, sweeps, recovered,
+                       waits_for, facts, given_digest, fingerprint, reason, remedy, undo_failed,
+                       amount_at_risk, currency, wake_at)
+VALUES (%s, %s, %s, 'RUNNING', 1, 1, 0, 0, 0, 0, '', %s, %s, %s, '', '', false, 0, '', now())
+ON CONFLICT (saga, key) WHERE status IN ({live}) DO NOTHING
+""".format(live=", ".join(f"'{status}'" for status in LIVE))
+
+
+class RunExists(Conflict):
+    """Another run of the same saga and key is live, and was started with other facts."""
+
+    code = "run_exists"
+
+
+class NoLiveRun(Conflict):
+    """There is no such run, or it can no longer be turned round."""
+
+    code = "no_live_run"
+
+
+def start(saga: Saga, key: str, **facts: Any) -> Run:
+    """Insert a run and do its leading local steps, all in the caller's transaction.
+
+    A refusal by one of those steps is raised, and with the caller's transaction everything is
+    rolled back. The same facts under the same key return the live run; other facts raise
+    RunExists. The row is its own outbox: the message sent on commit only saves a second.
+    """
+    with transaction.atomic():
+        run, fresh = _insert(saga, key, facts)
+        if fresh:
+            _lead(run, saga)
+            transaction.on_commit(partial(publish, run, retry=False), robust=True)
+        return run
+
+
+def enqueue(saga: Saga, key: str, **facts: Any) -> Run:
+    """Insert a run and leave every step to the workers; otherwise as `start`."""
+    with transaction.atomic():
+        run, fresh = _insert(saga, key, facts)
+        if fresh:
+            transaction.on_commit(partial(publish, run, retry=False), robust=True)
+        return run
+
+
+def signal(run_id: UUID, name: str) -> bool:
+    """Wake a run that waits for `name`; False when none does (the step will look for itself)."""
+    with transaction.atomic():
+        run = progress.lock_run(run_id)
+        if run is None or run.status != RunStatus.WAITING or run.waits_for != name:
+            return False
+        run.status, run.waits_for = RunStatus.RUNNING, ""
+        progress.retry_at(run, run.db_now)
+        progress.save(run)
+        transaction.on_commit(partial(publish, run, retry=False), robust=True)
+        return True
+
+
+def compensate(run_id: UUID, reason: str) -> Run:
+    """Turn a live run round before its pivot, whatever it is doing: what is in flight is fenced
+    off and undone like the rest. Raises NoLiveRun after the pivot or after the end."""
+    with transaction.atomic():
+        run = progress.lock_run(run_id)
+        saga = Saga.registry.get(run.saga) if run else None
+        if run is None or saga is None or run.status not in (RunStatus.RUNNING, RunStatus.WAITING):
+            raise NoLiveRun(f"Run {run_id} is not under way; there is nothing to turn round.")
+        if run.position > saga.pivot:
+            raise NoLiveRun(f"Run {run_id} is past its pivot and only goes forward.")
+        progress.begin_compensation(run, saga, reason)
+        transaction.on_commit(partial(publish, run, retry=False), robust=True)
+        return run
+
+
+def _insert(saga: Saga, key: str, facts: dict[str, Any]) -> tuple[Run, bool]:
+    if set(facts) != set(saga.given):
+        raise TypeError(f"{saga.name} is given {sorted(saga.given)}, not {sorted(facts)}")
+    given, digest = factual.to_json(facts), factual.digest(facts)
+    run_id = new_id()
+    with connection.cursor() as cursor:
+        document = connection.ops.adapt_json_value(given, None)
+        cursor.execute(_INSERT, [run_id, saga.name, key, document, digest, saga.fingerprint])
+        fresh = cursor.rowcount == 1
+    if fresh:
+        return Run.objects.annotate(db_now=Now()).get(pk=run_id), True
+    run = Run.objects.get(saga=saga.name, key=key, status__in=LIVE)
+    if run.given_digest != digest:
+        raise RunExists(f"{saga.name} {key} is already under way with other facts.")
+    return run, False
+
+
+def _lead(run: Run, saga: Saga) -> None:
+    """The leading local steps, up to the first that calls out."""
+    facts, rows, at = run.facts, [], 1
+    while at <= saga.length and not saga.step(at).do.remote:
+        facts, row = do(saga, run, at, facts)
+        rows.append(row)
+        at += 1
+    progress.advance(run, saga, at, facts, rows)

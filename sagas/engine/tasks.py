@@ -1,0 +1,61 @@
+"""The Celery side: one body for every step and compensation, the errback, and the beat's sweep."""
+
+from collections.abc import Callable
+from typing import Any
+
+from celery import Task, shared_task
+from celery.exceptions import Ignore
+from django.db import InterfaceError, OperationalError, connection
+
+from sagas.engine import publishing, sweeping
+from sagas.engine.admission import Message, Outcome, Then
+from sagas.engine.definition import Saga
+from sagas.engine.local import run_local
+from sagas.engine.remote import run_remote
+from sagas.models import Run, RunStatus
+
+
+def carry(task: Task, run_id: str, position: int, epoch: int) -> None:
+    """Run one message: a step or a compensation, whichever the run's direction says."""
+    remote = task.queue == publishing.REMOTE_QUEUE
+    outcome = _reconnecting(run_remote if remote else run_local, Message(run_id, position, epoch))
+    if outcome.then is Then.STOP:
+        raise Ignore
+    if outcome.then is Then.REFUSED:
+        raise publishing.StepRefused(outcome.why)
+    publishing.trim(task, outcome.position)
+
+
+def register(saga: Saga) -> None:
+    """Make the saga runnable by this process."""
+    publishing.register(saga, carry)
+
+
+@shared_task(name="sagas.on_fail")
+def on_fail(run_id: str) -> None:
+    """The errback. It only hurries what the sweep would do: whether the run compensates was
+    decided in the database, and an errback that is lost or called twice changes nothing."""
+    run = Run.objects.filter(pk=run_id, status=RunStatus.COMPENSATING).first()
+    if run is not None:
+        publishing.publish(run)
+
+
+@shared_task(name="sagas.sweep")
+def sweep() -> None:
+    """Beat's tick; the workers' own threads do the same."""
+    sweeping.sweep()
+
+
+def _reconnecting(run: Callable[[Message], Outcome], message: Message) -> Outcome:
+    """Once more on a fresh connection if the database went away. Whether the lost transaction
+    was committed does not matter: the run's position says so."""
+    try:
+        return run(message)
+    except (OperationalError, InterfaceError):
+        if connection.is_usable():
+            raise
+        connection.close()
+        return run(message)
+
+
+__all__: list[Any] = ["carry", "on_fail", "register", "sweep"]

@@ -1,0 +1,11 @@
+"""Every saga of the project, made runnable: workers and publishers find them here."""
+
+from sagas.create_order import create_order
+from sagas.engine.tasks import on_fail, register, sweep
+
+SAGAS = (create_order,)
+
+for saga in SAGAS:
+    register(saga)
+
+__all__ = ["SAGAS", "on_fail", "sweep"]
