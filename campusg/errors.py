@@ -1,10 +1,10 @@
-"""Every error of the product is a fact about the world: *refused* (never retry) or *unavailable* (retry)."""
+"""Every error is a fact about the world: *refused* (never retry) or *unavailable* (retry)."""
 
 from typing import ClassVar
 
 
 class CampusGError(Exception):
-    """The base. `code` is stable and machine-readable; the message is for people and says what to do next."""
+    """The base. `code` is for machines and never changes; the message is for people."""
 
     code: ClassVar[str] = "error"
     status: ClassVar[int] = 500

@@ -1,4 +1,4 @@
-"""Money is an integer of minor units (cents) and an ISO 4217 code; nothing here or anywhere divides it into floats."""
+"""Money is an integer of minor units (cents) and an ISO 4217 code; it never becomes a float."""
 
 from django.core.exceptions import ValidationError
 from django.db import models
@@ -15,7 +15,7 @@ def formatted(amount: int, currency: str) -> str:
 
 
 def share(amount: int, basis_points: int) -> int:
-    """That many hundredths of a percent of `amount` minor units, rounded up to a whole minor unit."""
+    """`basis_points` hundredths of a percent of `amount` minor units, rounded up to a whole one."""
     return -(-amount * basis_points // 10_000)
 
 

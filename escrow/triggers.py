@@ -62,7 +62,7 @@ def entries_are_right() -> pgtrigger.Trigger:
         level=pgtrigger.Statement,
         when=pgtrigger.After,
         operation=pgtrigger.Insert,
-        referencing=pgtrigger.Referencing(new="new_entries"),
+        referencing=pgtrigger.Referencing(new="new_entries"),  # type: ignore[no-untyped-call]
         declare=[("wrong", "text"), ("drawn", "bigint[]")],
         func=_JUDGE_ENTRIES,
     )

@@ -21,6 +21,7 @@ from orders.states import (
 )
 
 QUANTITY_MAX = 20
+REASON_MAX = 500
 
 
 class Restaurant(models.Model):
@@ -74,7 +75,7 @@ class Order(models.Model):
     status = models.CharField(max_length=16, choices=OrderStatus, default=OrderStatus.PENDING)
     version = models.IntegerField(default=1, help_text="Rises by one with every change of status.")
     delivery_location = models.CharField(max_length=200)
-    cancel_reason = models.CharField(max_length=500, blank=True)
+    cancel_reason = models.CharField(max_length=REASON_MAX, blank=True)
 
     currency = CurrencyField()
     food_fee = MinorUnitsField()

@@ -53,6 +53,11 @@ WITH_RUNNER = (
 )
 
 
+def sources(target: OrderStatus, among: tuple[OrderStatus, ...]) -> tuple[OrderStatus, ...]:
+    """Those of `among` from which an order may come to `target`."""
+    return tuple(source for source in among if target in EDGES[source])
+
+
 def edges() -> list[tuple[str, str]]:
     """The same table as (source, target) pairs."""
     return [(source.value, target.value) for source, targets in EDGES.items() for target in targets]

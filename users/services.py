@@ -1,0 +1,81 @@
+"""The front door of users: who somebody is, and how they pay and are paid."""
+
+from collections.abc import Iterable
+from typing import TypedDict
+from uuid import UUID
+
+from campusg.errors import Refused
+from users.models import PayoutAccount, Role, SavedCard, Transfers, User
+
+
+class NotACustomer(Refused):
+    """The account doesn't exist, is switched off, or may not order."""
+
+    code = "not_a_customer"
+
+
+class NoSavedCard(Refused):
+    """The customer has no card to pay with."""
+
+    code = "no_saved_card"
+
+
+class Customer(TypedDict):
+    """Whom Stripe charges: a Customer's id and a PaymentMethod's id, as Stripe named them."""
+
+    stripe_customer: str
+    payment_method: str
+
+
+def get_customer(*, customer_id: UUID) -> Customer:
+    """How this customer pays. Raises NotACustomer or NoSavedCard."""
+    user = User.objects.select_related("saved_card").filter(id=customer_id, is_active=True).first()
+    if user is None or not user.has_role(Role.CUSTOMER):
+        raise NotACustomer("This account cannot place orders.", field="customer_id")
+    card = getattr(user, "saved_card", None)
+    if card is None:
+        raise NoSavedCard("Save a card first, then order.", field="customer_id")
+    return {"stripe_customer": card.stripe_customer_id, "payment_method": card.payment_method_id}
+
+
+def create_person(
+    *, username: str, email: str, password: str | None, roles: Iterable[Role]
+) -> User:
+    """Make an account; without a password nobody can log in to it until one is set."""
+    return User.objects.create_user(username, email, password, roles=list(roles))
+
+
+def save_card(
+    *,
+    user_id: UUID,
+    stripe_customer_id: str,
+    payment_method_id: str,
+    brand: str,
+    last4: str,
+    exp_month: int,
+    exp_year: int,
+) -> SavedCard:
+    """Keep this card as the one the user pays with, in place of any earlier one."""
+    card, _ = SavedCard.objects.update_or_create(
+        user_id=user_id,
+        defaults={
+            "stripe_customer_id": stripe_customer_id,
+            "payment_method_id": payment_method_id,
+            "brand": brand,
+            "last4": last4,
+            "exp_month": exp_month,
+            "exp_year": exp_year,
+        },
+    )
+    return card
+
+
+def save_payout_account(
+    *, user_id: UUID, stripe_account_id: str, transfers: Transfers
+) -> PayoutAccount:
+    """Keep the connected account to which this user is paid, with what Stripe says it may do."""
+    account, _ = PayoutAccount.objects.update_or_create(
+        user_id=user_id,
+        defaults={"stripe_account_id": stripe_account_id, "transfers": transfers},
+    )
+    return account
