@@ -4,20 +4,8 @@ from collections.abc import Iterable
 from typing import TypedDict
 from uuid import UUID
 
-from campusg.errors import Refused
+from users.errors import NoSavedCard, NotACustomer
 from users.models import PayoutAccount, Role, SavedCard, Transfers, User
-
-
-class NotACustomer(Refused):
-    """The account doesn't exist, is switched off, or may not order."""
-
-    code = "not_a_customer"
-
-
-class NoSavedCard(Refused):
-    """The customer has no card to pay with."""
-
-    code = "no_saved_card"
 
 
 class Customer(TypedDict):
