@@ -48,10 +48,16 @@ class State:
 
     @classmethod
     def read(cls, folder: Path) -> "State":
+        """The state of `folder`, empty when nothing was ever started there.
+
+        Raises StackError when the folder is another user's.
+        """
         try:
             raw = json.loads((folder / "state.json").read_text())
-        except (FileNotFoundError, NotADirectoryError, json.JSONDecodeError):
+        except (FileNotFoundError, NotADirectoryError):
             return cls()
+        except PermissionError as error:
+            raise StackError(f"{folder} belongs to another user.") from error
         raw["owner"] = raw["owner"] and Proc(**raw["owner"])
         raw["processes"] = {name: Proc(**proc) for name, proc in raw["processes"].items()}
         return cls(**raw)
@@ -114,11 +120,15 @@ def choose_port(name: str, remembered: dict[str, int]) -> int:
         return int(fixed)
     if name in remembered and is_free(remembered[name]):
         return remembered[name]
-    port = 0
-    while port in {0, *remembered.values()}:
-        with socket.create_server(("127.0.0.1", 0)) as server:
-            port = server.getsockname()[1]
+    while (port := free_port()) in remembered.values():
+        pass  # Another part has it in mind.
     return port
+
+
+def free_port() -> int:
+    """A port of the loopback address on which nothing listens, chosen by the system."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
 
 
 def is_free(port: int) -> bool:

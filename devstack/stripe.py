@@ -12,6 +12,11 @@ CHECKOUT = Path(__file__).resolve().parent.parent
 SANDBOX_KEY = "sk_test_campusg_sandbox"
 
 
+def import_path() -> str:
+    """PYTHONPATH for a child, so that it finds this checkout from any working folder."""
+    return os.pathsep.join(filter(None, [str(CHECKOUT), os.environ.get("PYTHONPATH")]))
+
+
 class Stripe(Part):
     """One sandbox on the loopback address, its state in a folder of its own."""
 
@@ -34,8 +39,7 @@ class Stripe(Part):
         self.data.mkdir(exist_ok=True)
         argv = [sys.executable, "-m", "devstack.stripe_sandbox"]
         argv += ["--port", str(self.port), "--state", str(self.data)]
-        paths = [str(CHECKOUT), *filter(None, [os.environ.get("PYTHONPATH")])]
-        env = {"PYTHONPATH": os.pathsep.join(paths), "STRIPE_SECRET_KEY": self._key}
+        env = {"PYTHONPATH": import_path(), "STRIPE_SECRET_KEY": self._key}
         return Launch(argv, {**os.environ, **env})
 
     def ready(self) -> bool:

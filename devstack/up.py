@@ -1,0 +1,120 @@
+"""`make up`: the servers, the tables, the campus, and our own processes kept alive on them."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from devstack.errors import StackError
+from devstack.part import last_lines
+from devstack.stack import Stack
+from devstack.state import free_port, is_free
+from devstack.stripe import CHECKOUT, import_path
+from devstack.supervisor import Command, Supervisor
+
+WEB_PORT = 8000
+WEB_WITHIN = 30.0  # seconds from starting gunicorn to its first answer
+Say = Callable[[str], None]
+
+
+def up(stack: Stack, preparations: Sequence[str], say: Say) -> None:
+    """Start everything, run the management commands `preparations`, then watch until stopped.
+
+    Raises StackError when a server or a preparation fails.
+    """
+    with stack:
+        env = {**os.environ, **stack.env, "PYTHONPATH": import_path()}
+        said = [manage(command, env, stack.folder, say) for command in preparations]
+        port = web_port(say)
+        supervisor = Supervisor(
+            our_processes(env, stack.folder, port), say=say, on_change=stack.record
+        )
+        try:
+            supervisor.start()
+            wait_for_web(supervisor, port)
+            say(welcome(stack, port, said))
+            while True:
+                supervisor.poll()
+                revive(stack, say)
+                time.sleep(0.2)
+        finally:
+            supervisor.stop()
+
+
+def our_processes(env: dict[str, str], folder: Path, port: int) -> dict[str, Command]:
+    """The processes of a deployment, each run by the plainest command that is safe."""
+    web = ["gunicorn", "campusg.wsgi", "--bind", f"127.0.0.1:{port}"]
+    web += ["--worker-class", "gthread", "--workers", "2", "--threads", "8"]
+    modules = {
+        "web": web,
+        "worker": ["celery", "-A", "campusg", "worker"],
+        "beat": ["celery", "-A", "campusg", "beat"],
+    }
+    return {
+        name: Command([sys.executable, "-m", *argv], env, folder / f"{name}.log")
+        for name, argv in modules.items()
+    }
+
+
+def manage(command: str, env: dict[str, str], folder: Path, say: Say) -> str:
+    """Run one management command to its end; returns what it printed."""
+    say(f"{command} …")
+    log = folder / f"{command}.log"
+    with log.open("wb") as output:
+        done = subprocess.run(
+            [sys.executable, str(CHECKOUT / "manage.py"), command],
+            env=env,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            check=False,
+        )
+    if done.returncode != 0:
+        raise StackError(f"`manage.py {command}` failed; the end of {log}:\n{last_lines(log, 15)}")
+    return log.read_text()
+
+
+def web_port(say: Say) -> int:
+    """8000, or a free port when something else listens there."""
+    if is_free(WEB_PORT):
+        return WEB_PORT
+    port = free_port()
+    say(f"Port {WEB_PORT} is taken, so the site is at port {port}.")
+    return port
+
+
+def wait_for_web(supervisor: Supervisor, port: int) -> None:
+    deadline = time.monotonic() + WEB_WITHIN
+    while time.monotonic() < deadline:
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+            return
+        except OSError:
+            supervisor.poll()
+            time.sleep(0.1)
+
+
+def revive(stack: Stack, say: Say) -> None:
+    """Start again the servers that died, on their data."""
+    for name in stack.dead():
+        say(f"{name} died; it starts again. Log: {stack.parts[name].log}")
+        stack.restart(name)
+
+
+def welcome(stack: Stack, port: int, said: Sequence[str]) -> str:
+    """Where to go, and what the preparations had to say: the logins."""
+    site = f"http://127.0.0.1:{port}"
+    lines = [
+        "",
+        "CampusG is up. Ctrl-C stops it; the data stays.",
+        "",
+        f"  admin      {site}/admin/",
+        f"  API        {site}/api/",
+        f"  logs       {stack.folder}/*.log",
+        f"  servers    {stack.folder}/env  (`manage.py` finds it by itself)",
+        "",
+    ]
+    return "\n".join(lines) + "".join(said[1:])
