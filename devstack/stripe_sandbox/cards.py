@@ -1,0 +1,137 @@
+"""Stripe's published test cards, by number, by payment method and by token.
+
+https://docs.stripe.com/testing#cards
+https://docs.stripe.com/testing#declined-payments
+"""
+
+import hashlib
+from dataclasses import dataclass
+
+from devstack.stripe_sandbox.errors import ApiError
+
+DECLINED = "Your card was declined."
+
+
+@dataclass(frozen=True)
+class TestCard:
+    """One test card; with a `code`, a charge of it is declined with that code."""
+
+    number: str
+    name: str  # the well-known payment method is pm_card_<name>, the token tok_<name>
+    brand: str = "visa"
+    code: str | None = None
+    decline_code: str | None = None
+    message: str = DECLINED
+    attaches: bool = True
+
+    @property
+    def fingerprint(self) -> str:
+        """The same for every payment method made of one card number."""
+        return hashlib.sha256(self.number.encode()).hexdigest()[:16]
+
+
+_CARDS = (
+    TestCard("4242424242424242", "visa"),
+    TestCard("5555555555554444", "mastercard", "mastercard"),
+    TestCard(
+        "4000000000000341",
+        "chargeCustomerFail",
+        code="card_declined",
+        decline_code="generic_decline",
+    ),
+    TestCard(
+        "4000000000000002",
+        "visa_chargeDeclined",
+        code="card_declined",
+        decline_code="generic_decline",
+        attaches=False,
+    ),
+    TestCard(
+        "4000000000009995",
+        "visa_chargeDeclinedInsufficientFunds",
+        code="card_declined",
+        decline_code="insufficient_funds",
+        message="Your card has insufficient funds.",
+        attaches=False,
+    ),
+    TestCard(
+        "4000000000009987",
+        "visa_chargeDeclinedLostCard",
+        code="card_declined",
+        decline_code="lost_card",
+        attaches=False,
+    ),
+    TestCard(
+        "4000000000009979",
+        "visa_chargeDeclinedStolenCard",
+        code="card_declined",
+        decline_code="stolen_card",
+        attaches=False,
+    ),
+    TestCard(
+        "4000000000000069",
+        "chargeDeclinedExpiredCard",
+        code="expired_card",
+        decline_code="expired_card",
+        message="Your card has expired.",
+        attaches=False,
+    ),
+    TestCard(
+        "4000000000000127",
+        "chargeDeclinedIncorrectCvc",
+        code="incorrect_cvc",
+        decline_code="incorrect_cvc",
+        message="Your card's security code is incorrect.",
+        attaches=False,
+    ),
+    TestCard(
+        "4000000000000119",
+        "chargeDeclinedProcessingError",
+        code="processing_error",
+        decline_code="processing_error",
+        message="An error occurred while processing your card. Try again in a little bit.",
+        attaches=False,
+    ),
+)
+_BY_NUMBER = {card.number: card for card in _CARDS}
+_BY_FINGERPRINT = {card.fingerprint: card for card in _CARDS}
+WELL_KNOWN = {f"pm_card_{card.name}": card for card in _CARDS}
+TOKENS = {f"tok_{card.name}": card for card in _CARDS}
+
+
+def by_number(number: str) -> TestCard:
+    """The test card of that number; raises ApiError 402 as Stripe does for any other in test mode.
+
+    https://docs.stripe.com/declines/codes (`testmode_decline`, `incorrect_number`)
+    """
+    digits = number.replace(" ", "").replace("-", "")
+    if digits in _BY_NUMBER:
+        return _BY_NUMBER[digits]
+    if not _luhn(digits):
+        raise ApiError(
+            402,
+            "Your card number is incorrect.",
+            kind="card_error",
+            code="incorrect_number",
+            param="number",
+        )
+    raise ApiError(
+        402,
+        "Your card was declined. Your request was in test mode, but used a non test card. "
+        "For a list of valid test cards, visit: https://stripe.com/docs/testing.",
+        kind="card_error",
+        code="card_declined",
+        decline_code="test_mode_live_card",
+    )
+
+
+def by_fingerprint(fingerprint: str) -> TestCard:
+    """The test card that a stored payment method was made of."""
+    return _BY_FINGERPRINT[fingerprint]
+
+
+def _luhn(digits: str) -> bool:
+    if not digits.isdigit() or not 12 <= len(digits) <= 19:
+        return False
+    doubled = [int(d) * (1 + i % 2) for i, d in enumerate(reversed(digits))]
+    return sum(n - 9 if n > 9 else n for n in doubled) % 10 == 0

@@ -1,0 +1,187 @@
+"""Faults on demand: what a network, a bank or Stripe itself may do to one request.
+
+A fault waits for the requests that it matches and fires on them, `times` often or for ever, with a
+`probability` that is decided by a hash of the seed and of how many requests it has met, so that a
+run can be repeated.
+"""
+
+import hashlib
+import json
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from fnmatch import fnmatchcase
+from typing import Any
+
+from devstack.stripe_sandbox.errors import (
+    ApiError,
+    InvalidRequest,
+    KeyInUse,
+    RateLimited,
+    ServerError,
+)
+from devstack.stripe_sandbox.store import Store
+
+# kind -> what it does
+KINDS = {
+    "latency": "the effect happens at once, the reply leaves `seconds` later",
+    "delay_then_apply": "the effect happens `seconds` later, even if the client has gone",
+    "drop_request": "the connection is reset before anything happens",
+    "drop_reply": "the connection is reset after the effect is committed",
+    "conflict": "409 idempotency_key_in_use; nothing happens, nothing is stored",
+    "rate_limit": "429 rate_limit, or the `code` lock_timeout; nothing happens, nothing is stored",
+    "error_500": "500 before the endpoint starts; nothing happens, nothing is stored",
+    "stored_500_before": "500, stored under the key, and nothing happens",
+    "stored_500_after": "the effect happens, and 500 is answered and stored under the key",
+}
+_CODES = ("rate_limit", "lock_timeout")
+_MATCHERS = {"method", "path", "metadata", "param"}
+
+
+@dataclass(frozen=True)
+class Target:
+    """What a fault may look at in a request; `metadata` is its own, or of the object it names."""
+
+    method: str
+    path: str
+    params: Mapping[str, str]
+    metadata: Callable[[], Mapping[str, str]]
+
+
+@dataclass
+class Fault:
+    """One fault; `times` counts down (None: for ever), `met` counts the requests it matched."""
+
+    kind: str
+    match: dict[str, Any] = field(default_factory=dict)
+    times: int | None = 1
+    probability: float = 1.0
+    seconds: float = 0.0
+    code: str = "rate_limit"
+    met: int = 0
+    id: int = 0
+
+    def matches(self, target: Target) -> bool:
+        """Whether every condition holds; a path may hold `*`."""
+        wanted = self.match
+        if wanted.get("method", target.method).upper() != target.method:
+            return False
+        if not fnmatchcase(target.path, wanted.get("path", "*")):
+            return False
+        if any(target.params.get(k) != str(v) for k, v in wanted.get("param", {}).items()):
+            return False
+        if "metadata" not in wanted:
+            return True
+        metadata = target.metadata()
+        return all(metadata.get(k) == str(v) for k, v in wanted["metadata"].items())
+
+    def strikes(self, seed: int) -> bool:
+        """Decides for the request just met; the same seed decides the same in every run."""
+        what = json.dumps([seed, self.kind, self.match, self.met], sort_keys=True)
+        drawn = int.from_bytes(hashlib.sha256(what.encode()).digest()[:8], "big") / 2**64
+        return drawn < self.probability
+
+
+@dataclass
+class Fired:
+    """What the faults do to one request."""
+
+    refusal: ApiError | None = None
+    before: float = 0.0  # seconds to wait before the effect
+    after: float = 0.0  # seconds to wait between effect and reply
+    stored_500: str = ""  # "before" or "after" the effect
+    drop: str = ""  # "request" or "reply"
+
+    def add(self, fault: Fault, key: str) -> None:
+        match fault.kind:
+            case "latency":
+                self.after += fault.seconds
+            case "delay_then_apply":
+                self.before += fault.seconds
+            case "drop_request" | "drop_reply":
+                self.drop = fault.kind.removeprefix("drop_")
+            case "stored_500_before" | "stored_500_after":
+                self.stored_500 = fault.kind.removeprefix("stored_500_")
+            case "conflict":
+                self.refusal = KeyInUse(key)
+            case "rate_limit":
+                self.refusal = RateLimited(fault.code)
+            case "error_500":
+                self.refusal = ServerError()
+
+
+class Faults:
+    """The faults in waiting, remembered over restarts."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._lock = threading.Lock()
+        rows = store.rows("SELECT id, body FROM fault ORDER BY id")
+        self._waiting = [Fault(**{**json.loads(body), "id": id_}) for id_, body in rows]
+
+    def fire(self, target: Target, seed: int, key: str) -> Fired:
+        """What happens to a request: every waiting fault that matches and strikes, oldest first."""
+        fired = Fired()
+        if not self._waiting:
+            return fired
+        with self._lock:
+            for fault in self._waiting:
+                if fault.times == 0 or not fault.matches(target):
+                    continue
+                fault.met += 1
+                if fault.strikes(seed):
+                    if fault.times is not None:
+                        fault.times -= 1
+                    fired.add(fault, key)
+                    self._store.count("fault", fault.kind)
+                self._keep(fault)
+        return fired
+
+    def add(self, wanted: dict[str, Any]) -> dict[str, Any]:
+        """Sets a fault in waiting. Raises InvalidRequest for what is no fault."""
+        fault = _fault_from(wanted)
+        with self._lock:
+            inserted = self._store.rows(
+                "INSERT INTO fault (body) VALUES (?) RETURNING id", json.dumps(asdict(fault))
+            )
+            fault.id = inserted[0][0]
+            self._waiting.append(fault)
+            return asdict(fault)
+
+    def all(self) -> list[dict[str, Any]]:
+        with self._lock:
+            return [asdict(fault) for fault in self._waiting]
+
+    def clear(self) -> None:
+        with self._lock:
+            self._waiting.clear()
+            self._store.rows("DELETE FROM fault")
+
+    def _keep(self, fault: Fault) -> None:
+        self._store.rows(
+            "UPDATE fault SET body = ? WHERE id = ?", json.dumps(asdict(fault)), fault.id
+        )
+
+
+def _fault_from(wanted: dict[str, Any]) -> Fault:
+    kind = wanted.get("kind")
+    if kind not in KINDS:
+        raise InvalidRequest(f"kind must be one of {', '.join(KINDS)}.", param="kind")
+    known = {"kind", "match", "times", "probability", "seconds", "code"}
+    for name in wanted.keys() - known:
+        raise InvalidRequest(f"A fault has no {name}.", param=name)
+    fault = Fault(**wanted)
+    sound = {
+        "match": isinstance(fault.match, dict) and fault.match.keys() <= _MATCHERS,
+        "times": fault.times is None or (type(fault.times) is int and fault.times > 0),
+        "probability": isinstance(fault.probability, int | float) and 0 <= fault.probability <= 1,
+        "seconds": isinstance(fault.seconds, int | float) and fault.seconds >= 0,
+        "code": fault.code in _CODES,
+    }
+    for name, holds in sound.items():
+        if not holds:
+            raise InvalidRequest(f"Invalid {name}: {wanted[name]}", param=name)
+    for name in ("metadata", "param"):
+        if not isinstance(fault.match.get(name, {}), dict):
+            raise InvalidRequest(f"match.{name} must be an object.", param="match")
+    return fault

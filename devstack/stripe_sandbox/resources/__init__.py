@@ -1,0 +1,1 @@
+"""One module per Stripe resource: its routes, its rules and the shape of its object."""

@@ -1,0 +1,174 @@
+"""Charges, which PaymentIntents make: https://docs.stripe.com/api/charges"""
+
+from typing import Any
+
+from stripe.params import ChargeListParams, ChargeRetrieveParams
+
+from devstack.stripe_sandbox import cards
+from devstack.stripe_sandbox.ids import new_id
+from devstack.stripe_sandbox.lists import PAGE, filters, page
+from devstack.stripe_sandbox.routes import Call, Route
+from devstack.stripe_sandbox.store import Json
+
+_DAY = 86_400
+# https://docs.stripe.com/payments/place-a-hold-on-a-payment-method#authorization-windows
+_HOLD = 7 * _DAY
+# A merchant-initiated Visa hold lasts "5 days", by the same page really 4 days and 18 hours.
+_HOLD_VISA_OFF_SESSION = 4 * _DAY + 18 * 3600
+
+
+def retrieve(call: Call, name: str) -> Json:
+    """https://docs.stripe.com/api/charges/retrieve"""
+    return call.open("charge", name)
+
+
+def list_(call: Call) -> Json:
+    """https://docs.stripe.com/api/charges/list"""
+    wanted = filters(call, "customer", "payment_intent", "transfer_group")
+    return page(call, "charge", "/v1/charges", wanted)
+
+
+def authorize(call: Call, intent: Json, method: Json, *, hold: bool, off_session: bool) -> Json:
+    """Asks the bank for the intent's amount and keeps the answer, yes or no, as a charge."""
+    card = cards.by_fingerprint(method["card"]["fingerprint"])
+    charge = _new(call.now, intent, method)
+    if card.code is None:
+        charge["captured"] = not hold
+        charge["amount_captured"] = 0 if hold else intent["amount"]
+        if hold:
+            visa = off_session and card.brand == "visa"
+            window = _HOLD_VISA_OFF_SESSION if visa else _HOLD
+            charge["payment_method_details"]["card"]["capture_before"] = call.now + window
+    else:
+        charge |= {
+            "failure_code": card.code,
+            "failure_message": card.message,
+            "outcome": _outcome("declined_by_network", card.decline_code, "issuer_declined"),
+            "paid": False,
+            "status": "failed",
+        }
+    call.store.insert(charge)
+    call.emit(f"charge.{charge['status']}", charge)
+    return charge
+
+
+def capture(call: Call, charge: Json, amount: int) -> None:
+    """Takes `amount` minor units of a hold and releases the rest.
+
+    https://docs.stripe.com/payments/place-a-hold-on-a-payment-method#capture-funds
+    """
+    charge["captured"] = True
+    charge["amount_captured"] = amount
+    charge["amount_refunded"] = charge["amount"] - amount
+    charge["payment_method_details"]["card"].pop("capture_before", None)
+    call.store.update(charge)
+    call.emit("charge.captured", charge)
+
+
+def release(call: Call, charge: Json) -> None:
+    """Gives a whole hold back: a released authorization shows as a refunded charge.
+
+    https://docs.stripe.com/refunds#cancel-payment
+    """
+    charge["refunded"] = True
+    charge["amount_refunded"] = charge["amount"]
+    charge["payment_method_details"]["card"].pop("capture_before", None)
+    call.store.update(charge)
+    call.emit("charge.refunded", charge)
+
+
+def _outcome(network: str, reason: str | None, kind: str) -> Json:
+    accepted = kind == "authorized"
+    return {
+        "advice_code": None,
+        "network_advice_code": None,
+        "network_decline_code": None,
+        "network_status": network,
+        "reason": reason,
+        "risk_level": "normal",
+        "seller_message": "Payment complete."
+        if accepted
+        else "The bank returned the decline code `" + str(reason) + "`.",
+        "type": kind,
+    }
+
+
+def _new(now: int, intent: Json, method: Json) -> dict[str, Any]:
+    return {
+        "id": new_id("ch"),
+        "object": "charge",
+        "amount": intent["amount"],
+        "amount_captured": 0,
+        "amount_refunded": 0,
+        "application": None,
+        "application_fee": None,
+        "application_fee_amount": None,
+        "balance_transaction": None,
+        "billing_details": method["billing_details"],
+        "calculated_statement_descriptor": None,
+        "captured": False,
+        "created": now,
+        "currency": intent["currency"],
+        "customer": intent["customer"],
+        "description": intent["description"],
+        "disputed": False,
+        "failure_balance_transaction": None,
+        "failure_code": None,
+        "failure_message": None,
+        "fraud_details": {},
+        "livemode": False,
+        "metadata": intent["metadata"],
+        "on_behalf_of": None,
+        "outcome": _outcome("approved_by_network", None, "authorized"),
+        "paid": True,
+        "payment_intent": intent["id"],
+        "payment_method": method["id"],
+        "payment_method_details": {"card": _card(intent, method["card"]), "type": "card"},
+        "receipt_email": intent["receipt_email"],
+        "receipt_number": None,
+        "receipt_url": None,
+        "refunded": False,
+        "review": None,
+        "shipping": intent["shipping"],
+        "source": None,
+        "source_transfer": None,
+        "statement_descriptor": intent["statement_descriptor"],
+        "statement_descriptor_suffix": intent["statement_descriptor_suffix"],
+        "status": "succeeded",
+        "transfer_data": None,
+        "transfer_group": intent["transfer_group"],
+    }
+
+
+def _card(intent: Json, card: Json) -> dict[str, Any]:
+    same = ("brand", "checks", "country", "exp_month", "exp_year", "fingerprint", "funding")
+    return {field: card[field] for field in same} | {
+        "amount_authorized": intent["amount"],
+        "authorization_code": None,
+        "extended_authorization": {"status": "disabled"},
+        "incremental_authorization": {"status": "unavailable"},
+        "installments": None,
+        "last4": card["last4"],
+        "mandate": None,
+        "multicapture": {"status": "unavailable"},
+        "network": card["brand"],
+        "network_token": {"used": False},
+        "network_transaction_id": None,
+        "overcapture": {"maximum_amount_capturable": intent["amount"], "status": "unavailable"},
+        "regulated_status": card["regulated_status"],
+        "three_d_secure": None,
+        "transaction_link_id": None,
+        "wallet": None,
+    }
+
+
+ROUTES = [
+    Route(
+        "GET",
+        "/v1/charges",
+        list_,
+        ChargeListParams,
+        f"{PAGE} customer payment_intent transfer_group",
+    ),
+    Route("GET", "/v1/charges/:id", retrieve, ChargeRetrieveParams),
+]

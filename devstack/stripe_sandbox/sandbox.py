@@ -1,0 +1,242 @@
+"""One request's way through the sandbox: authentication, faults, key, parameters, effect, reply."""
+
+import base64
+import binascii
+import json
+import threading
+import traceback
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import stripe
+
+from devstack.stripe_sandbox import control
+from devstack.stripe_sandbox.errors import (
+    ApiError,
+    NotAuthenticated,
+    RefusedParameter,
+    ServerError,
+    UnknownUrl,
+)
+from devstack.stripe_sandbox.expand import expanded
+from devstack.stripe_sandbox.faults import Faults, Fired, Target
+from devstack.stripe_sandbox.forms import pairs
+from devstack.stripe_sandbox.idempotency import KeyedRequest, Keys, StoredReply, keyed
+from devstack.stripe_sandbox.ids import new_id
+from devstack.stripe_sandbox.resources import (
+    charges,
+    customers,
+    events,
+    payment_intents,
+    payment_methods,
+)
+from devstack.stripe_sandbox.routes import Call, Route, Router
+from devstack.stripe_sandbox.settings import SettingsBook
+from devstack.stripe_sandbox.store import Store
+
+_RESOURCES = (customers, payment_methods, payment_intents, charges, events)
+_OWN_PATHS = ("/_sandbox", "/healthz")
+
+
+@dataclass(frozen=True)
+class Request:
+    """An HTTP request, read whole; the names of `headers` are lower-case."""
+
+    method: str
+    path: str
+    query: str
+    body: bytes
+    headers: Mapping[str, str]
+
+
+@dataclass
+class Reply:
+    """An HTTP reply."""
+
+    status: int
+    body: str
+    headers: dict[str, str] = field(default_factory=dict)
+    content_type: str = "application/json"
+
+
+class HangUp(Exception):
+    """The connection is reset instead of answered."""
+
+
+class Sandbox:
+    """The part of Stripe that CampusG uses, over one state folder."""
+
+    def __init__(self, state: Path) -> None:
+        self.store = Store(state / "sandbox.sqlite3")
+        self.settings = SettingsBook(self.store)
+        self.faults = Faults(self.store)
+        self.stopping = threading.Event()
+        self._keys = Keys(self.store)
+        self._router = Router([route for module in _RESOURCES for route in module.ROUTES])
+
+    def answer(self, request: Request) -> Reply:
+        """Answers one request. Raises HangUp when its connection is to be reset."""
+        if request.path == "/" or request.path.startswith(_OWN_PATHS):
+            status, body, content_type = control.answer(self, request)
+            return Reply(status, body, content_type=content_type)
+        request_id = new_id("req", 14)
+        found = self._router.find(request.method, request.path)
+        name = f"{request.method} {found[0].path if found else '(unknown)'}"
+        try:
+            reply = self._guarded(request, request_id, found)
+        except HangUp:
+            self.store.count("request", f"{name} hung up")
+            raise
+        self.store.count("request", f"{name} {reply.status}")
+        reply.headers["Request-Id"] = request_id
+        reply.headers["Stripe-Version"] = _version(request)
+        return reply
+
+    def _guarded(
+        self, request: Request, request_id: str, found: tuple[Route, tuple[str, ...]] | None
+    ) -> Reply:
+        try:
+            _authenticate(request.headers.get("authorization", ""))
+            if found is None:
+                raise UnknownUrl(request.method, request.path)
+            return self._faulted(request, request_id, *found)
+        except ApiError as error:
+            return Reply(error.status, json.dumps(error.body), dict(error.headers))
+        except HangUp:
+            raise
+        except Exception:
+            # A defect of the sandbox must look like Stripe's 500, and be seen by a person.
+            traceback.print_exc()
+            return Reply(500, json.dumps(ServerError().body))
+
+    def _faulted(
+        self, request: Request, request_id: str, route: Route, ids: tuple[str, ...]
+    ) -> Reply:
+        flat = pairs(request.query) + _form(request)
+        key = request.headers.get("idempotency-key", "") if request.method == "POST" else ""
+        target = Target(request.method, request.path, dict(flat), lambda: self._metadata(flat, ids))
+        fired = self.faults.fire(target, self.settings.now_in_force.seed, key)
+        if fired.refusal:
+            raise fired.refusal
+        if fired.drop == "request":
+            raise HangUp
+        work = _Work(request, request_id, route, ids, flat, fired)
+        reply = self._keyed(work, key) if key else self._executed(work, None)
+        self._wait(fired.after)
+        if fired.drop == "reply":
+            raise HangUp
+        return reply
+
+    def _keyed(self, work: "_Work", key: str) -> Reply:
+        account = work.request.headers.get("stripe-account", "")
+        request = keyed(account, key, f"{work.request.method} {work.request.path}", work.flat)
+        with self._keys.claimed(request, self.settings.clock()) as stored:
+            if stored is None:
+                reply = self._executed(work, request)
+            else:
+                self.store.count("idempotency", "replayed")
+                reply = Reply(stored.status, stored.body)
+                reply.headers["Idempotent-Replayed"] = "true"
+                reply.headers["Original-Request"] = stored.request_id
+        reply.headers["Idempotency-Key"] = key
+        return reply
+
+    def _executed(self, work: "_Work", key: KeyedRequest | None) -> Reply:
+        """Runs the endpoint; its effect and the stored reply are one transaction."""
+        params = work.route.typed(work.flat)
+        # No lock is held while the bank thinks.
+        self._wait(self.settings.now_in_force.latency_ms / 1000 + work.fired.before)
+        call = Call(
+            store=self.store,
+            settings=self.settings.now_in_force,
+            now=self.settings.clock(),
+            params=params,
+            api_version=_version(work.request),
+            request_id=work.request_id,
+            idempotency_key=key.key if key else None,
+        )
+        if work.request.method == "GET":
+            with self.store.reading():
+                return _run(call, work)
+        with self.store.transaction():
+            reply = _run(call, work)
+            if key:
+                stored = StoredReply(reply.status, reply.body, work.request_id)
+                self._keys.remember(key, stored, call.now)
+        return reply
+
+    def _metadata(self, flat: list[tuple[str, str]], ids: tuple[str, ...]) -> dict[str, str]:
+        own = {k[9:-1]: v for k, v in flat if k.startswith("metadata[") and k.endswith("]")}
+        for name in ids:
+            for (kept,) in self.store.rows(
+                "SELECT json_extract(body, '$.metadata') FROM object WHERE id = ?", name
+            ):
+                own = {**json.loads(kept or "{}"), **own}
+        return own
+
+    def _wait(self, seconds: float) -> None:
+        if seconds and self.stopping.wait(seconds):
+            raise HangUp
+
+
+@dataclass(frozen=True)
+class _Work:
+    request: Request
+    request_id: str
+    route: Route
+    ids: tuple[str, ...]
+    flat: list[tuple[str, str]]
+    fired: Fired
+
+
+def _run(call: Call, work: _Work) -> Reply:
+    """The endpoint's own answer; RefusedParameter passes through, for then it has not started."""
+    failed = Reply(500, json.dumps(ServerError().body))
+    if work.fired.stored_500 == "before":
+        return failed
+    try:
+        result: Any = work.route.handler(call, *work.ids)
+        reply = Reply(200, json.dumps(expanded(call.store, result, call.params.get("expand", []))))
+    except RefusedParameter:
+        raise
+    except ApiError as error:
+        reply = Reply(error.status, json.dumps(error.body), dict(error.headers))
+    return failed if work.fired.stored_500 == "after" else reply
+
+
+def _version(request: Request) -> str:
+    version: str = stripe.api_version
+    return request.headers.get("stripe-version", version)
+
+
+def _form(request: Request) -> list[tuple[str, str]]:
+    if not request.body:
+        return []
+    if request.headers.get("content-type", "").startswith("application/json"):
+        raise RefusedParameter(
+            "Invalid request (check that your POST content type is "
+            "application/x-www-form-urlencoded)."
+        )
+    try:
+        return pairs(request.body.decode())
+    except UnicodeDecodeError as error:
+        raise RefusedParameter("Invalid UTF-8 in the request body.") from error
+
+
+def _authenticate(header: str) -> None:
+    """Takes any secret test key, as bearer or basic; https://docs.stripe.com/api/authentication"""
+    scheme, _, secret = header.partition(" ")
+    if scheme.lower() == "basic":
+        try:
+            secret = base64.b64decode(secret, validate=True).decode().partition(":")[0]
+        except (binascii.Error, UnicodeDecodeError):
+            secret = ""
+    if not secret:
+        raise NotAuthenticated(
+            "You did not provide an API key. You need to provide your API key in the Authorization "
+            "header, using Bearer auth (e.g. 'Authorization: Bearer YOUR_SECRET_KEY')."
+        )
+    if not secret.startswith(("sk_test_", "rk_test_")):
+        raise NotAuthenticated(f"Invalid API Key provided: {secret[:8]}{'*' * 8}")

@@ -1,0 +1,57 @@
+"""What can be set for the whole sandbox while it runs; kept in the state file."""
+
+import json
+import time
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from devstack.stripe_sandbox.errors import InvalidRequest
+from devstack.stripe_sandbox.store import Store
+
+
+@dataclass(frozen=True)
+class Settings:
+    """`latency_ms`: the bank's time to think, before the effect of every /v1 request.
+
+    `seed`: decides faults with a probability. `clock_offset_seconds`: moves the sandbox's clock,
+    so that a test can let 24 hours pass. `decline_at_attach`: refuse to attach a declining card to
+    a customer, as Stripe documents; off, a saved card can be made to decline in each way.
+    """
+
+    latency_ms: int = 0
+    seed: int = 0
+    clock_offset_seconds: int = 0
+    decline_at_attach: bool = False
+
+
+class SettingsBook:
+    """The settings in force, remembered over restarts."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        kept = {name: json.loads(value) for name, value in store.rows("SELECT * FROM setting")}
+        self.now_in_force = Settings(**kept)
+
+    def change(self, wanted: dict[str, Any]) -> dict[str, Any]:
+        """Sets some settings and returns all. Raises InvalidRequest for unknown or ill-typed."""
+        known = {name: type(value) for name, value in self.all().items()}
+        for name, value in wanted.items():
+            if name not in known:
+                raise InvalidRequest(f"There is no setting {name}.", param=name)
+            if type(value) is not known[name] or (name == "latency_ms" and value < 0):
+                raise InvalidRequest(f"{name} must be {known[name].__name__}.", param=name)
+        changed = replace(self.now_in_force, **wanted)
+        with self._store.transaction():
+            for name, value in asdict(changed).items():
+                self._store.rows(
+                    "INSERT OR REPLACE INTO setting VALUES (?, ?)", name, json.dumps(value)
+                )
+        self.now_in_force = changed
+        return self.all()
+
+    def all(self) -> dict[str, Any]:
+        return asdict(self.now_in_force)
+
+    def clock(self) -> int:
+        """The sandbox's time, in whole seconds since 1970."""
+        return int(time.time()) + self.now_in_force.clock_offset_seconds
