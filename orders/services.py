@@ -9,10 +9,10 @@ from django.db import connection, transaction
 from django.db.models import Exists
 
 from campusg.locks import lock
-from campusg.money import share
 from events.services import record
 from orders import errors
 from orders.models import QUANTITY_MAX, REASON_MAX, MenuItem, Order, OrderItem, Restaurant
+from orders.pricing import Price, price
 from orders.states import UNPAID, OrderStatus, sources, timestamp_of
 
 LINES_MAX = 50
@@ -25,15 +25,11 @@ class OrderLine(TypedDict):
     quantity: int
 
 
-class PlacedOrder(TypedDict):
-    """What an order costs, in minor units of `currency`; the three fees add up to the total."""
+class PlacedOrder(Price):
+    """What an order costs and in which currency; its fees add up to its total."""
 
     restaurant_id: UUID
     currency: str
-    food_fee: int
-    delivery_fee: int
-    platform_fee: int
-    total: int
 
 
 @transaction.atomic(savepoint=False)
@@ -63,7 +59,8 @@ def create(
         customer_id=customer_id,
         restaurant_id=restaurant_id,
         delivery_location=delivery_location,
-        **_price(menu, wanted),
+        currency=menu.restaurant.currency,
+        **price((item.price, wanted[item.id]) for item in menu.items),
     )
     OrderItem.objects.bulk_create(
         OrderItem(
@@ -80,7 +77,12 @@ def create(
     record(
         type="order.pending_payment",
         order_id=order_id,
-        data={"status": OrderStatus.PENDING, "customer_id": customer_id, **placed},
+        data={
+            "status": OrderStatus.PENDING,
+            "customer_id": customer_id,
+            "restaurant_id": restaurant_id,
+            **placed,
+        },
     )
     return placed
 
@@ -159,22 +161,6 @@ def _refuse_what_cannot_be_had(menu: _Menu) -> None:
         )
 
 
-def _price(menu: _Menu, wanted: dict[UUID, int]) -> dict[str, int | str]:
-    """Fees and total; the platform's share is of what the customer pays the others."""
-    food = sum(item.price * wanted[item.id] for item in menu.items)
-    delivery = settings.DELIVERY_FEE_MINOR
-    platform = settings.PLATFORM_FEE_FIXED_MINOR + share(
-        food + delivery, settings.PLATFORM_FEE_BASIS_POINTS
-    )
-    return {
-        "currency": menu.restaurant.currency,
-        "food_fee": food,
-        "delivery_fee": delivery,
-        "platform_fee": platform,
-        "total": food + delivery + platform,
-    }
-
-
 def _placed_before(
     order_id: UUID,
     customer_id: UUID,
@@ -192,7 +178,6 @@ def _placed_before(
 
 def _facts(order: Order) -> PlacedOrder:
     return {
-        "restaurant_id": order.restaurant_id,
         "currency": order.currency,
         "food_fee": order.food_fee,
         "delivery_fee": order.delivery_fee,
