@@ -28,7 +28,6 @@ class OrderLine(TypedDict):
 class PlacedOrder(Price):
     """What an order costs and in which currency; its fees add up to its total."""
 
-    restaurant_id: UUID
     currency: str
 
 
