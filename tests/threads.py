@@ -1,0 +1,31 @@
+"""Real threads with real connections, let go at the same moment."""
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+from typing import Any
+
+from django.db import connection
+
+
+def at_once(calls: Sequence[Callable[[], Any]]) -> list[Any]:
+    """What each call returned, or the exception that it raised, in the order of the calls."""
+    start = Barrier(len(calls), timeout=30)
+
+    def run(call: Callable[[], Any]) -> Any:
+        try:
+            connection.ensure_connection()
+            start.wait()
+            return call()
+        except Exception as error:
+            return error
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(len(calls)) as pool:
+        return list(pool.map(run, calls))
+
+
+def raised(results: list[Any], kind: type[Exception]) -> int:
+    """How many of the results are this exception."""
+    return sum(isinstance(result, kind) for result in results)
