@@ -18,11 +18,14 @@ class Leg(NamedTuple):
 
 
 def open_accounts_of_order(order_id: UUID, codes: Iterable[Code], currency: str) -> dict[Code, int]:
-    """The ids of these accounts of the order, opened where they aren't yet, in one statement."""
+    """The ids of these accounts of the order, opened where they aren't yet, in one statement.
+
+    Sorted, because the statement locks accounts that are open already one after the other.
+    """
     accounts = Account.objects.bulk_create(
         (
             Account(code=code, order_id=order_id, currency=currency, **NATURES[code]._asdict())
-            for code in codes
+            for code in sorted(codes)
         ),
         update_conflicts=True,
         unique_fields=["code", "owner", "order_id", "currency"],

@@ -1,0 +1,67 @@
+"""Shorthand for reading and writing the books in tests."""
+
+from typing import Any
+from uuid import UUID
+
+from django.db import connection
+from django.db.models import Case, F, Sum, When
+
+from campusg.ids import new_id
+from escrow.chart import Code, Layer, Side
+from escrow.ledger import Leg, open_accounts_of_order, post
+from escrow.models import Entry, JournalKind
+from events.models import OutboxEvent
+
+D, C = Side.DEBIT, Side.CREDIT
+PENDING, POSTED = Layer.PENDING, Layer.POSTED
+
+
+def terms(**other: Any) -> dict[str, Any]:
+    """What `hold` needs for an order of 12.50 + 3.99 + 1.23 = 17.72 USD."""
+    return {
+        "order_id": new_id(),
+        "customer_id": new_id(),
+        "restaurant_id": new_id(),
+        "payment_operation_id": new_id(),
+        "food_fee": 1250,
+        "delivery_fee": 399,
+        "platform_fee": 123,
+        "currency": "USD",
+    } | other
+
+
+def commit_checks() -> None:
+    """Judge now what the database would judge at COMMIT."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        cursor.execute("SET CONSTRAINTS ALL DEFERRED")
+
+
+def transfer(order_id: UUID, debit: Code, credit: Code, amount: int, **other: Any) -> None:
+    """Post one amount from one account of the order to another, under a key of its own."""
+    accounts = open_accounts_of_order(order_id, [debit, credit], "USD")
+    write(
+        order_id,
+        [
+            Leg(accounts[debit], PENDING, D, amount),
+            Leg(accounts[credit], PENDING, C, amount),
+        ],
+        **other,
+    )
+
+
+def write(order_id: UUID, legs: list[Leg], **other: Any) -> None:
+    details = {"key": f"test:{new_id()}", "kind": JournalKind.HOLD, "currency": "USD"} | other
+    post(order_id=order_id, legs=legs, **details)
+
+
+def told(order_id: UUID) -> list[str]:
+    of_order = OutboxEvent.objects.filter(aggregateid=order_id, type__startswith="escrow.")
+    return list(of_order.order_by("aggversion").values_list("type", flat=True))
+
+
+def world() -> set[int]:
+    """Debits less credits over all entries, per layer and currency."""
+    signed = Case(When(side=D, then="amount"), default=-F("amount"))
+    sums = Entry.objects.values("layer", "currency").annotate(total=Sum(signed))
+    return set(sums.values_list("total", flat=True))

@@ -1,0 +1,95 @@
+"""The same money wanted by several at the same moment."""
+
+import pytest
+from django.db import IntegrityError, transaction
+
+from campusg.ids import new_id
+from escrow.chart import Code
+from escrow.errors import AlreadyHeld, EscrowCapReached
+from escrow.models import Hold, HoldStatus, Journal
+from escrow.services import balance_of_order, cancel, hold, unsettled
+from tests.escrow.books import PENDING, terms, told, transfer, world
+from tests.threads import at_once, raised
+
+pytestmark = [pytest.mark.race, pytest.mark.usefixtures("committed_db")]
+
+
+def test_eight_holds_of_one_order_are_one_hold():
+    order = terms()
+    results = at_once([lambda: hold(**order)["hold_id"]] * 8)
+    assert set(results) == {Hold.objects.get(order_id=order["order_id"]).id}
+    assert unsettled(order_id=order["order_id"], total=1772, completed=True) == 0
+    assert told(order["order_id"]) == ["escrow.held"]
+
+
+def test_eight_who_cancel_one_hold_cancel_it_once():
+    order = terms()
+    hold(**order)
+    assert at_once([lambda: cancel(order_id=order["order_id"])] * 8) == [None] * 8
+    assert Journal.objects.filter(order_id=order["order_id"]).count() == 2
+    assert unsettled(order_id=order["order_id"], total=1772, completed=False) == 0
+    assert told(order["order_id"]) == ["escrow.held", "escrow.cancelled"]
+
+
+def test_holding_and_cancelling_at_once_leave_whole_books():
+    order = terms()
+    results = at_once([lambda: hold(**order), lambda: cancel(order_id=order["order_id"])] * 4)
+    assert raised(results, Exception) == raised(results, AlreadyHeld)
+    status = Hold.objects.get(order_id=order["order_id"]).status
+    completed = status == HoldStatus.HELD
+    assert unsettled(order_id=order["order_id"], total=1772, completed=completed) == 0
+
+
+def test_of_eight_who_draw_the_same_money_one_gets_it():
+    order = terms()
+    hold(**order)
+
+    def draw():
+        with transaction.atomic():
+            transfer(order["order_id"], Code.ESCROW_FOOD, Code.ESCROW_DELIVERY, 1250)
+
+    assert raised(at_once([draw] * 8), IntegrityError) == 7
+    balances = balance_of_order(order_id=order["order_id"])
+    assert balances[Code.ESCROW_FOOD, PENDING] == 0
+    assert balances[Code.ESCROW_DELIVERY, PENDING] == 399 + 1250
+
+
+def test_two_who_draw_crosswise_do_not_wait_for_each_other_for_ever():
+    order = terms(food_fee=1000, delivery_fee=1000)
+    hold(**order)
+
+    def draw(debit, credit):
+        for _ in range(20):
+            with transaction.atomic():
+                transfer(order["order_id"], debit, credit, 1)
+
+    food, delivery = Code.ESCROW_FOOD, Code.ESCROW_DELIVERY
+    crosswise = [lambda: draw(food, delivery), lambda: draw(delivery, food)]
+    assert at_once(crosswise * 2) == [None] * 4
+    assert balance_of_order(order_id=order["order_id"])[food, PENDING] == 1000
+
+
+def test_the_cap_is_exact_however_many_come_at_once(settings):
+    open_before = sum(
+        Hold.objects.filter(currency="GBP", status=HoldStatus.HELD).values_list("total", flat=True)
+    )
+    settings.ESCROW_OPEN_CAP_MINOR = open_before + 3 * 1772
+    orders = [terms(currency="GBP") for _ in range(8)]
+    results = at_once([lambda order=order: hold(**order) for order in orders])
+    assert raised(results, EscrowCapReached) == 5
+    for order in orders:
+        cancel(order_id=order["order_id"])
+
+
+def test_whoever_reads_the_books_meanwhile_reads_zero():
+    orders = [terms(order_id=new_id()) for _ in range(6)]
+
+    def come_and_go(order):
+        hold(**order)
+        cancel(order_id=order["order_id"])
+
+    writers = [lambda order=order: come_and_go(order) for order in orders]
+    readers = [lambda: set().union(*(world() for _ in range(10)))] * 2
+    results = at_once(writers + readers)
+    assert results[:6] == [None] * 6
+    assert results[6] | results[7] <= {0}
