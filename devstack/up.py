@@ -47,7 +47,7 @@ def up(stack: Stack, preparations: Sequence[str], say: Say) -> None:
 def our_processes(env: dict[str, str], folder: Path, port: int) -> dict[str, Command]:
     """The processes of a deployment, each run by the plainest command that is safe."""
     web = ["gunicorn", "campusg.wsgi", "--bind", f"127.0.0.1:{port}"]
-    web += ["--worker-class", "gthread", "--workers", "2", "--threads", "8"]
+    web += ["--worker-class", "gthread", "--workers", "2", "--threads", "8", "--no-control-socket"]
     modules = {
         "web": web,
         "worker": ["celery", "-A", "campusg", "worker"],
