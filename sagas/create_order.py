@@ -17,7 +17,7 @@ class OrderRequested(TypedDict):
 
     order_id: UUID
     customer_id: UUID
-    chosen_restaurant_id: UUID
+    restaurant_id: UUID
     items: list[OrderLine]
     delivery_location: str
 

@@ -3,7 +3,7 @@
 import logging
 from typing import Any
 
-from celery import Task, chain, current_app, shared_task
+from celery import Signature, Task, chain, current_app, shared_task
 from kombu.exceptions import OperationalError
 
 from sagas.engine.definition import Saga, saga_named
@@ -14,19 +14,18 @@ log = logging.getLogger(__name__)
 
 LOCAL_QUEUE, REMOTE_QUEUE = "local", "remote"
 
-#: One Celery task per participant, by its name: what `celery inspect` and logs show.
+#: One Celery task per participant, by its name: what logs and monitors show.
 _tasks: dict[str, Task] = {}
 
 
-def register(saga: Saga, body: Any) -> None:
-    """Give every participant of the saga its Celery task; `body` runs the message."""
+def register(saga: Saga, local: Any, remote: Any) -> None:
+    """Give every participant of the saga its Celery task, with the body for its kind."""
     for act in saga.participants:
         if act.name not in _tasks:
             _tasks[act.name] = shared_task(
-                body,
+                remote if act.remote else local,
                 bind=True,
                 name=act.name,
-                queue=REMOTE_QUEUE if act.remote else LOCAL_QUEUE,
                 throws=(StepRefused,),
             )
 
@@ -35,9 +34,10 @@ class StepRefused(Exception):
     """A step was refused: fails the carrying task, so that Celery calls its link_error."""
 
 
-def task_of(act: Participant) -> Task:
-    """The Celery task that carries the participant."""
-    return _tasks[act.name]
+def message(act: Participant, run_id: str, position: int, epoch: int) -> Signature:
+    """The message that carries the participant, to the queue where such steps run."""
+    queue = REMOTE_QUEUE if act.remote else LOCAL_QUEUE
+    return _tasks[act.name].si(run_id, position, epoch).set(queue=queue)
 
 
 def publish(run: Run, *, retry: bool = True) -> bool:
@@ -47,7 +47,7 @@ def publish(run: Run, *, retry: bool = True) -> bool:
         return False
     forward, run_id = run.forward, str(run.pk)
     steps = [
-        task_of(saga.action(at, forward=forward)).si(run_id, at, run.epoch)
+        message(saga.action(at, forward=forward), run_id, at, run.epoch)
         for at in saga.path(run.position, forward=forward)
     ]
     # One argument at most: such an errback is a message of its own. With more it would run

@@ -1,7 +1,6 @@
-"""The Celery side: one body for every step and compensation, the errback, and the beat's sweep."""
+"""The Celery side: the bodies of all step tasks, the errback, and the beat's sweep."""
 
 from collections.abc import Callable
-from typing import Any
 
 from celery import Task, shared_task
 from celery.exceptions import Ignore
@@ -15,10 +14,17 @@ from sagas.engine.remote import run_remote
 from sagas.models import Run, RunStatus
 
 
-def carry(task: Task, run_id: str, position: int, epoch: int) -> None:
-    """Run one message: a step or a compensation, whichever the run's direction says."""
-    remote = task.queue == publishing.REMOTE_QUEUE
-    outcome = _reconnecting(run_remote if remote else run_local, Message(run_id, position, epoch))
+def carry_local(task: Task, run_id: str, position: int, epoch: int) -> None:
+    """Run one message for a local participant, as a step or as a compensation."""
+    _conclude(task, _reconnecting(run_local, Message(run_id, position, epoch)))
+
+
+def carry_remote(task: Task, run_id: str, position: int, epoch: int) -> None:
+    """Run one message for a participant that calls out."""
+    _conclude(task, _reconnecting(run_remote, Message(run_id, position, epoch)))
+
+
+def _conclude(task: Task, outcome: Outcome) -> None:
     if outcome.then is Then.STOP:
         raise Ignore
     if outcome.then is Then.REFUSED:
@@ -28,7 +34,7 @@ def carry(task: Task, run_id: str, position: int, epoch: int) -> None:
 
 def register(saga: Saga) -> None:
     """Make the saga runnable by this process."""
-    publishing.register(saga, carry)
+    publishing.register(saga, carry_local, carry_remote)
 
 
 @shared_task(name="sagas.on_fail")
@@ -56,6 +62,3 @@ def _reconnecting(run: Callable[[Message], Outcome], message: Message) -> Outcom
             raise
         connection.close()
         return run(message)
-
-
-__all__: list[Any] = ["carry", "on_fail", "register", "sweep"]

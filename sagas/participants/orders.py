@@ -23,7 +23,7 @@ def create(
     *,
     order_id: UUID,
     customer_id: UUID,
-    chosen_restaurant_id: UUID,
+    restaurant_id: UUID,
     items: list[OrderLine],
     delivery_location: str,
 ) -> PlacedOrder:
@@ -31,7 +31,7 @@ def create(
     return services.create(
         order_id=order_id,
         customer_id=customer_id,
-        restaurant_id=chosen_restaurant_id,
+        restaurant_id=restaurant_id,
         items=items,
         delivery_location=delivery_location,
     )

@@ -2,11 +2,10 @@
 
 from uuid import UUID
 
-from users.errors import NoSavedCard, NotACustomer
 
 from sagas.engine import participant
 from users import services
-from users.services import Customer
+from users.services import Customer, NoSavedCard, NotACustomer
 
 
 @participant(refuses=(NotACustomer, NoSavedCard))

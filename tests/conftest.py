@@ -1,0 +1,128 @@
+"""What every test may use: committed data, a real worker, helpers that wait for conditions."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+from django.db import connection
+from django.test.utils import setup_databases
+
+ROOT = Path(__file__).resolve().parent.parent
+T = TypeVar("T")
+
+
+def eventually(condition: Callable[[], T], *, within: float = 20.0, every: float = 0.02) -> T:
+    """The first true value of `condition`; fails with its last value after `within` seconds."""
+    end = time.monotonic() + within
+    while not (value := condition()):
+        assert time.monotonic() < end, f"still {value!r} after {within} s"
+        time.sleep(every)
+    return value
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_test_environment: None, django_db_blocker: object) -> None:
+    """A new test database for each run. It stays after the run, for whoever wants to look."""
+    with django_db_blocker.unblock():  # type: ignore[attr-defined]
+        with connection._nodb_cursor() as cursor:  # type: ignore[attr-defined]
+            cursor.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s",
+                [connection.creation._get_test_db_name()],
+            )
+        setup_databases(verbosity=0, interactive=False)
+
+
+@pytest.fixture
+def committed_db(django_db_setup: None, django_db_blocker: object) -> Iterator[None]:
+    """The test database with real commits, never flushed: the books are append-only, so tests
+    keep apart by using ids of their own."""
+    with django_db_blocker.unblock():  # type: ignore[attr-defined]
+        yield
+        connection.close()
+
+
+class Worker:
+    """A `celery worker` as an operator starts it, in a process of its own."""
+
+    def __init__(self, *arguments: str, **environment: str) -> None:
+        self.arguments = arguments
+        self.environment = environment
+        self.log = ROOT / ".campusg" / "test" / f"worker-{id(self)}.log"
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> "Worker":
+        """Start it and wait until it takes messages."""
+        env = os.environ | {"DATABASE_URL": test_database_url()} | self.environment
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "celery", "-A", "campusg", "worker", "-l", "info",
+                 "-I", "tests.sagas.engine.toys", *self.arguments],
+                cwd=ROOT, env=env, stdout=log, stderr=log, start_new_session=True,
+            )  # fmt: skip
+        eventually(lambda: b" ready." in self.log.read_bytes() or self._dead())
+        return self
+
+    def kill(self) -> None:
+        """SIGKILL the whole process group, as a power cut would."""
+        assert self.process is not None
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+        self.log.unlink(missing_ok=True)
+
+    def stop(self) -> None:
+        """SIGTERM, as an operator would; killed after 10 s."""
+        if self.process is None or self.process.poll() is not None:
+            return
+        self.process.terminate()
+        try:
+            self.process.wait(10)
+        except subprocess.TimeoutExpired:
+            self.kill()
+
+    def _dead(self) -> bool:
+        assert self.process is not None
+        assert self.process.poll() is None, self.log.read_text()[-3000:]
+        return False
+
+
+def test_database_url() -> str:
+    """Where the test database is, for processes of our own."""
+    settings = connection.settings_dict
+    return "postgres://{USER}:{PASSWORD}@{HOST}:{PORT}/{NAME}".format(**settings)
+
+
+test_database_url.__test__ = False  # type: ignore[attr-defined]
+
+
+@pytest.fixture(scope="session")
+def _worker(django_db_setup: None, django_db_blocker: object) -> Iterator[Worker]:
+    with django_db_blocker.unblock():  # type: ignore[attr-defined]
+        worker = Worker().start()
+    yield worker
+    worker.stop()
+
+
+@pytest.fixture
+def worker(committed_db: None, _worker: Worker) -> Worker:
+    """The session's worker: one plain `celery worker` that runs everything."""
+    return _worker
+
+
+@pytest.fixture
+def new_worker(committed_db: None) -> Iterator[Callable[..., Worker]]:
+    """Workers of a test's own, stopped after it."""
+    made: list[Worker] = []
+
+    def make(*arguments: str, **environment: str) -> Worker:
+        made.append(Worker(*arguments, **environment))
+        return made[-1].start()
+
+    yield make
+    for one in made:
+        one.stop()

@@ -1,0 +1,64 @@
+"""Starting toy runs and looking at what they left behind."""
+
+from collections.abc import Callable
+from uuid import uuid4
+
+import pytest
+from django.db import connection, transaction
+
+from sagas.engine import Saga
+from sagas.engine.starting import enqueue
+from sagas.models import ACTIVE, Run
+from tests.conftest import eventually
+from tests.sagas.engine import toys
+
+
+class Toy:
+    """One toy run, from its start to where it rests."""
+
+    def __init__(self, saga: Saga, **script: str) -> None:
+        self.token = uuid4().hex
+        with transaction.atomic():
+            self.id = enqueue(saga, self.token, token=self.token, script=script).pk
+
+    @property
+    def run(self) -> Run:
+        return Run.objects.get(pk=self.id)
+
+    def rests(self, within: float = 20.0) -> Run:
+        """The run once the engine has nothing more to do with it."""
+        eventually(lambda: self.run.status not in ACTIVE, within=within)
+        return self.run
+
+    def effects(self) -> list[str]:
+        """What was committed, in order."""
+        return self._names("toy_effect")
+
+    def tries(self) -> list[str]:
+        """What was attempted, committed or not."""
+        return self._names("toy_try")
+
+    def remote(self) -> dict[str, str]:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT name, state FROM toy_remote WHERE token = %s", [self.token])
+            return dict(cursor.fetchall())
+
+    def timeline(self) -> list[tuple[str, str, str]]:
+        return [(s.direction, s.participant, s.state) for s in self.run.steps.all()]
+
+    def _names(self, table: str) -> list[str]:
+        with connection.cursor() as cursor:
+            cursor.execute(f"SELECT name FROM {table} WHERE token = %s ORDER BY id", [self.token])
+            return [row[0] for row in cursor.fetchall()]
+
+
+@pytest.fixture(scope="session")
+def toy_tables(django_db_setup: None, django_db_blocker: object) -> None:
+    with django_db_blocker.unblock(), connection.cursor() as cursor:  # type: ignore[attr-defined]
+        cursor.execute(toys.TABLES)
+
+
+@pytest.fixture
+def toy(committed_db: None, toy_tables: None) -> Callable[..., Toy]:
+    """Start a toy run; a worker, if there is one, runs it."""
+    return Toy
