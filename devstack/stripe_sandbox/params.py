@@ -23,6 +23,9 @@ Check = Callable[[Any, str], Any]
 _INTEGER = re.compile(r"^-?\d{1,18}$")
 _DECIMAL = re.compile(r"^-?\d{1,18}(\.\d{1,12})?$")
 _BOOLEANS = {"true": True, "false": False}
+# What Stripe took away answers with a code of its own.
+# https://docs.stripe.com/changelog/endive/2026-09-30/removes-the-payment-method-types-parameter-from-payment-intents-and-setup-intents
+_REMOVED = {"payment_method_types": "payment_method_types_no_longer_supported"}
 # The library's own call options (api_key, idempotency_key …) travel as headers, not as parameters.
 _CALL_OPTIONS = frozenset(RequestOptions.__annotations__)
 
@@ -73,7 +76,9 @@ def _hash_check(hint: type) -> Check:
             if key not in fields:
                 full = _join(name, key)
                 raise RefusedParameter(
-                    f"Received unknown parameter: {full}", "parameter_unknown", full
+                    f"Received unknown parameter: {full}",
+                    _REMOVED.get(full, "parameter_unknown"),
+                    full,
                 )
         for key in sorted(required):
             if key not in value:

@@ -9,6 +9,7 @@ from stripe.params import (
     CustomerUpdateParams,
 )
 
+from devstack.stripe_sandbox.addresses import whole_address, whole_shipping
 from devstack.stripe_sandbox.errors import InvalidRequest
 from devstack.stripe_sandbox.ids import new_id
 from devstack.stripe_sandbox.lists import PAGE, filters, page
@@ -56,6 +57,8 @@ def _apply(call: Call, customer: Json) -> None:
     for field in _PLAIN:
         if field in params:
             customer[field] = params[field] or None
+    customer["address"] = customer["address"] and whole_address(customer["address"])
+    customer["shipping"] = whole_shipping(customer["shipping"])
     customer["metadata"] = merged(customer["metadata"], params.get("metadata"))
     default = params.get("invoice_settings", {}).get("default_payment_method")
     if default is not None:

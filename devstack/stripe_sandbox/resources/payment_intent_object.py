@@ -1,5 +1,6 @@
 """The PaymentIntent object and the refusal that carries it: https://docs.stripe.com/api/payment_intents/object"""
 
+from devstack.stripe_sandbox.addresses import whole_shipping
 from devstack.stripe_sandbox.errors import InvalidRequest
 from devstack.stripe_sandbox.ids import new_id
 from devstack.stripe_sandbox.metadata import merged
@@ -27,8 +28,8 @@ def new_intent(call: Call) -> Json:
     params = call.params
     name = new_id("pi")
     # Without a list of types Stripe takes those switched on in the Dashboard, redirects included.
-    types = params.get("payment_method_types")
-    automatic = params.get("automatic_payment_methods", None if types else {"enabled": True})
+    allowed = params.get("allowed_payment_method_types")
+    automatic = params.get("automatic_payment_methods", None if allowed else {"enabled": True})
     if automatic and automatic["enabled"]:
         automatic.setdefault("allow_redirects", "always")
     return {
@@ -37,6 +38,7 @@ def new_intent(call: Call) -> Json:
         "amount": params["amount"],
         "amount_capturable": 0,
         "amount_details": {"tip": {}},
+        "allowed_payment_method_types": allowed,
         "amount_received": 0,
         "application": None,
         "application_fee_amount": None,
@@ -69,12 +71,12 @@ def new_intent(call: Call) -> Json:
                 "request_three_d_secure": "automatic",
             }
         },
-        "payment_method_types": types or ["card"],
+        "payment_method_types": ["card"],
         "processing": None,
         "receipt_email": params.get("receipt_email"),
         "review": None,
         "setup_future_usage": params.get("setup_future_usage"),
-        "shipping": params.get("shipping"),
+        "shipping": whole_shipping(params.get("shipping")),
         "source": None,
         "statement_descriptor": params.get("statement_descriptor"),
         "statement_descriptor_suffix": params.get("statement_descriptor_suffix"),

@@ -32,6 +32,7 @@ def create(call: Call) -> Json:
     """https://docs.stripe.com/api/payment_intents/create"""
     params = call.params
     check_amount(params["amount"], params["currency"])
+    _check_types(params)
     confirm_now = params.get("confirm", False)
     if not confirm_now:
         for name in ("off_session", "return_url", "error_on_requires_action"):
@@ -191,6 +192,23 @@ def _chosen_method(call: Call, intent: Json) -> Json | None:
     return method
 
 
+def _check_types(params: Json) -> None:
+    """https://docs.stripe.com/changelog/dahlia/2026-07-29/allowed-payment-method-types-parameter"""
+    if "allowed_payment_method_types" not in params:
+        return
+    if "automatic_payment_methods" in params:
+        raise RefusedParameter(
+            "You may only specify one of these parameters: automatic_payment_methods, "
+            "allowed_payment_method_types.",
+            param="allowed_payment_method_types",
+        )
+    if "card" not in params["allowed_payment_method_types"]:
+        raise RefusedParameter(
+            "This sandbox has payment methods of type card only.",
+            param="allowed_payment_method_types",
+        )
+
+
 def _check_confirmable(call: Call, intent: Json, method: Json | None) -> None:
     """Refuses a confirmation without a payment method, or without a way back from a redirect.
 
@@ -219,9 +237,9 @@ def _check_confirmable(call: Call, intent: Json, method: Json | None) -> None:
 
 _URL = "/v1/payment_intents"
 _CREATE = (
-    "amount currency automatic_payment_methods capture_method confirm confirmation_method customer "
-    "description error_on_requires_action metadata off_session payment_method payment_method_types "
-    "receipt_email return_url setup_future_usage shipping statement_descriptor "
+    "amount currency allowed_payment_method_types automatic_payment_methods capture_method confirm "
+    "confirmation_method customer description error_on_requires_action metadata off_session "
+    "payment_method receipt_email return_url setup_future_usage shipping statement_descriptor "
     "statement_descriptor_suffix transfer_group"
 )
 _CONFIRM = "payment_method off_session return_url error_on_requires_action"

@@ -13,6 +13,7 @@ from stripe.params import (
 )
 
 from devstack.stripe_sandbox import cards
+from devstack.stripe_sandbox.addresses import whole_address
 from devstack.stripe_sandbox.errors import (
     ApiError,
     InvalidRequest,
@@ -44,7 +45,9 @@ def create(call: Call) -> Json:
         method = _of_card(call.now, card)
     else:
         method = _of_card(call.now, *_typed_in(call, given))
-    method["billing_details"] |= params.get("billing_details", {})
+    billing = params.get("billing_details", {})
+    method["billing_details"] |= {field: value or None for field, value in billing.items()}
+    method["billing_details"]["address"] = whole_address(billing.get("address") or None)
     method["metadata"] = merged({}, params.get("metadata"))
     call.store.insert(method)
     return method
@@ -169,7 +172,7 @@ def _of_card(now: int, card: cards.TestCard, month: int = 12, year: int = 0) -> 
         "object": "payment_method",
         "allow_redisplay": "unspecified",
         "billing_details": {
-            "address": dict.fromkeys(("city", "country", "line1", "line2", "postal_code", "state")),
+            "address": whole_address(None),
             "email": None,
             "name": None,
             "phone": None,

@@ -1,0 +1,1 @@
+"""Drives the Stripe sandbox over HTTP with Stripe's own Python library."""

@@ -1,0 +1,34 @@
+"""One sandbox per module; every test finds it without faults and with its default settings."""
+
+from collections.abc import Iterator
+
+import pytest
+import stripe
+
+from tests.stripe_sandbox.running import RunningSandbox
+
+
+@pytest.fixture(scope="module")
+def module_sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSandbox]:
+    running = RunningSandbox(tmp_path_factory.mktemp("stripe"))
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def sandbox(module_sandbox: RunningSandbox) -> Iterator[RunningSandbox]:
+    before = module_sandbox.control("GET", "settings")
+    yield module_sandbox
+    module_sandbox.control("DELETE", "faults")
+    module_sandbox.settings(**before)
+
+
+@pytest.fixture
+def client(sandbox: RunningSandbox) -> Iterator[stripe.StripeClient]:
+    with sandbox.client() as client:
+        yield client
+
+
+@pytest.fixture
+def customer(client: stripe.StripeClient) -> stripe.Customer:
+    return client.v1.customers.create({"email": "ana@campus.example"})
