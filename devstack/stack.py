@@ -94,8 +94,15 @@ class Stack:
     def restart(self, name: str) -> None:
         """Stop a part if it still runs, and start it again on the same port and data."""
         end(self._children[name], self.parts[name].stop_signal)
-        self._spawn(name)
-        self._wait_for(name)
+        for patience in (0.5, 1.0, 2.0, 0.0):
+            self._spawn(name)
+            try:
+                return self._wait_for(name)
+            except StackError:
+                # A killed PostgreSQL's own children may hold its memory for a moment.
+                if self._children[name].poll() is None or not patience:
+                    raise
+                time.sleep(patience)
 
     def kill(self, name: str, number: signal.Signals = signal.SIGKILL) -> None:
         """Send a part a signal, and after SIGKILL wait until it is gone."""

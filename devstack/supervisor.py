@@ -99,8 +99,8 @@ class Supervisor:
                     delay = child.bury()
                     self._changed()
                     self._say(
-                        f"{child.name} died ({_cause(code)}); it starts again in {delay:g} s, for "
-                        f"the {child.restarts}. time. Log: {child.command.log_path}"
+                        f"{child.name} died ({_cause(code)}); it starts again in {delay:g} s "
+                        f"(restart {child.restarts}). Log: {child.command.log_path}"
                     )
 
     def stop(self) -> None:

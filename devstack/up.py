@@ -36,10 +36,7 @@ def up(stack: Stack, preparations: Sequence[str], say: Say) -> None:
             supervisor.start()
             wait_for_web(supervisor, port)
             say(welcome(stack, port, said))
-            while True:
-                supervisor.poll()
-                revive(stack, say)
-                time.sleep(0.2)
+            keep_alive(stack, say, also=supervisor.poll)
         finally:
             supervisor.stop()
 
@@ -97,11 +94,14 @@ def wait_for_web(supervisor: Supervisor, port: int) -> None:
             time.sleep(0.1)
 
 
-def revive(stack: Stack, say: Say) -> None:
-    """Start again the servers that died, on their data."""
-    for name in stack.dead():
-        say(f"{name} died; it starts again. Log: {stack.parts[name].log}")
-        stack.restart(name)
+def keep_alive(stack: Stack, say: Say, also: Callable[[], None] = lambda: None) -> None:
+    """Start again the servers that die, on their data, until an exception ends it."""
+    while True:
+        also()
+        for name in stack.dead():
+            say(f"{name} died; it starts again. Log: {stack.parts[name].log}")
+            stack.restart(name)
+        time.sleep(0.2)
 
 
 def welcome(stack: Stack, port: int, said: Sequence[str]) -> str:

@@ -1,6 +1,5 @@
 """`manage.py devstack up|start|stop|status`: CampusG on a machine where nothing is installed."""
 
-import time
 from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ from devstack.errors import StackError
 from devstack.foreground import until_told_to_stop
 from devstack.stack import ALL, DEFAULT_FOLDER, Stack
 from devstack.status import all_up, rows, stop_from_outside, table
-from devstack.up import revive, up
+from devstack.up import keep_alive, up
 
 
 class Command(BaseCommand):
@@ -52,9 +51,7 @@ class Command(BaseCommand):
         with until_told_to_stop(), stack:
             self.say(table(list(rows(stack.folder))))
             self.say(f"Up in {stack.seconds:.1f} s. Ctrl-C stops; the data stays.")
-            while True:
-                revive(stack, self.say)
-                time.sleep(0.2)
+            keep_alive(stack, self.say)
         self.say("Stopped.")
 
     def status(self, folder: Path) -> None:

@@ -1,0 +1,65 @@
+"""`make up` from the outside: the whole of CampusG starts, survives deaths, and stops."""
+
+import os
+import re
+import signal
+from pathlib import Path
+from urllib.request import urlopen
+
+import pytest
+
+from devstack.process import wait_until
+from devstack.state import State
+from tests.devstack.conftest import Run, gone
+
+UP = """
+import sys
+from pathlib import Path
+from devstack.errors import StackError
+from devstack.foreground import until_told_to_stop
+from devstack.stack import Stack
+from devstack.up import up
+try:
+    with until_told_to_stop():
+        up(Stack(Path(sys.argv[1]), sys.argv[2].split()), sys.argv[3:], print)
+except StackError as error:
+    sys.exit(str(error))
+"""
+
+
+def processes(folder: Path) -> dict[str, int]:
+    return {name: proc.pid for name, proc in State.read(folder).processes.items() if proc.alive}
+
+
+@pytest.mark.story
+def test_campusg_starts_survives_the_death_of_a_worker_and_of_its_database_and_stops(
+    folder: Path, run: Run
+) -> None:
+    settings = {"DJANGO_SETTINGS_MODULE": "campusg.settings.local"}
+    owner = run("-c", UP, folder, "postgres valkey", "migrate", env=settings)
+    while not (found := re.search(r"admin +(http\S+)", line := owner.stdout.readline())):
+        assert line, owner.stderr.read()
+    before = processes(folder)
+    assert list(before) == ["valkey", "postgres", "web", "worker", "beat"]
+
+    for name in ("worker", "postgres"):
+        os.kill(before[name], signal.SIGKILL)
+        assert wait_until(lambda: processes(folder).get(name, before[name]) != before[name], 20)  # noqa: B023
+    with urlopen(found[1]) as page:
+        assert b"Log in" in page.read()
+
+    after = processes(folder)
+    owner.send_signal(signal.SIGINT)
+    said, errors = owner.communicate(timeout=30)
+    assert (owner.returncode, errors) == (0, "")
+    assert re.findall(r"(\w+) died", said) == ["worker", "postgres"]
+    assert gone(*before.values(), *after.values())
+
+
+def test_a_preparation_that_fails_is_quoted_and_everything_stops(folder: Path, run: Run) -> None:
+    settings = {"DJANGO_SETTINGS_MODULE": "tests.devstack.settings"}
+    owner = run("-c", UP, folder, "valkey", "no_such_command", env=settings)
+    _, errors = owner.communicate(timeout=30)
+    assert "`manage.py no_such_command` failed" in errors
+    assert "Unknown command: 'no_such_command'" in errors
+    assert processes(folder) == {}
