@@ -1,4 +1,4 @@
-"""What can be wrong with a payment: refused means never again, the rest is Unknown and not an error."""
+"""What can be wrong with a payment. An unknown outcome is no error and is not among these."""
 
 from campusg.errors import Refused
 

@@ -1,4 +1,4 @@
-"""The only file that talks to Stripe. Every answer, and every lack of one, comes out as a `Reply`."""
+"""The only file that talks to Stripe. Each answer, and each lack of one, becomes a `Reply`."""
 
 import dataclasses
 import enum

@@ -1,4 +1,4 @@
-"""Payments and the operations behind them: every intended call to Stripe is a row before it is made."""
+"""Payments, and their operations: each intended call to Stripe is a row before it is made."""
 
 from typing import ClassVar
 

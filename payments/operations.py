@@ -1,4 +1,4 @@
-"""Operations: written before the call, resolved by whoever learns the outcome. Payment locked first."""
+"""Operations: written before the call, resolved by whoever learns the outcome."""
 
 import logging
 from dataclasses import dataclass

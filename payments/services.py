@@ -45,7 +45,7 @@ def prepare_authorization(
     currency: str,
     stripe_customer: str,
     payment_method: str,
-) -> Call | Authorized | Refused:
+) -> Call | Authorized | Refused | Unknown:
     """Write the intention to hold `amount` minor units; the call to make, or what is known already.
 
     An unresolved operation comes back as it is, key and parameters unchanged; only after a
@@ -83,7 +83,7 @@ def record_authorization(call: Call, reply: Reply) -> Authorized | Refused | Unk
     return _authorization(payment, operation)
 
 
-def prepare_release(*, order_id: UUID) -> Call | None | Refused:
+def prepare_release(*, order_id: UUID) -> Call | Refused | None:
     """The call that brings an order closer to holding nothing, or None when it holds nothing.
 
     An authorization whose outcome is unknown is sent once more under its own key first: then
@@ -129,7 +129,7 @@ def record_release(call: Call, reply: Reply) -> Mapping | Refused | Unknown | Ag
             return Again()
 
 
-def prepare_resolution(*, payment_id: UUID) -> Call | None | Refused:
+def prepare_resolution(*, payment_id: UUID) -> Call | Refused | None:
     """For the janitor: the call that finds out what is unresolved about a payment, or that voids
     what turned up after its order stopped wanting it; None when there is neither."""
     payment = Payment.objects.select_for_update().get(pk=payment_id)
@@ -151,7 +151,7 @@ def record_resolution(call: Call, reply: Reply) -> bool:
     return found and payment.status == PaymentStatus.RELEASING
 
 
-def _prepare_void(payment: Payment, authorization: Operation) -> Call | None | Refused:
+def _prepare_void(payment: Payment, authorization: Operation) -> Call | Refused | None:
     void = operations.latest(payment, Kind.VOID)
     if void is not None and void.state in UNRESOLVED:
         return operations.repeat(void)

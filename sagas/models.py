@@ -28,7 +28,7 @@ LIVE = (*ACTIVE, RunStatus.PARKED)
 
 
 class Run(models.Model):
-    """One execution of a saga. The row is also its own outbox: `wake_at` says when to look again."""
+    """One execution of a saga. The row is its own outbox: `wake_at` says when to look again."""
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     saga = models.CharField(max_length=64)

@@ -14,7 +14,7 @@ BASE_DIR = Path(__file__).resolve().parent.parent.parent
 CAMPUSG_ENV = env.str("CAMPUSG_ENV", "local")
 DEBUG = False
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
-CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", [])
+CSRF_TRUSTED_ORIGINS: list[str] = env.list("CSRF_TRUSTED_ORIGINS", [])
 
 # Apps
 INSTALLED_APPS = [
@@ -128,7 +128,7 @@ CELERY_ENABLE_UTC = True
 CELERY_TASK_DEFAULT_QUEUE = "local"
 # Local steps are quick and hold a row lock; remote ones wait for the network. A worker
 # without -Q takes both, so one plain worker runs everything.
-CELERY_TASK_QUEUES = {"local": {}, "remote": {}}
+CELERY_TASK_QUEUES: dict[str, dict[str, Any]] = {"local": {}, "remote": {}}
 CELERY_TASK_CREATE_MISSING_QUEUES = False
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True

@@ -1,12 +1,13 @@
 """Production: refuses to start without its secrets."""
 
+from campusg.env import env
 from campusg.settings.base import *  # noqa: F403
 
-SECRET_KEY = env.str("SECRET_KEY")  # noqa: F405
-STRIPE_SECRET_KEY = env.str("STRIPE_SECRET_KEY")  # noqa: F405
-CAMPUSG_ENV = env.str("CAMPUSG_ENV")  # noqa: F405
+SECRET_KEY = env.str("SECRET_KEY")
+STRIPE_SECRET_KEY = env.str("STRIPE_SECRET_KEY")
+CAMPUSG_ENV = env.str("CAMPUSG_ENV")
 
-SECURE_SSL_REDIRECT = env.bool("SECURE_SSL_REDIRECT", True)  # noqa: F405
+SECURE_SSL_REDIRECT = env.bool("SECURE_SSL_REDIRECT", True)
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 SECURE_HSTS_SECONDS = 31_536_000
 SECURE_HSTS_INCLUDE_SUBDOMAINS = True

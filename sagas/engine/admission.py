@@ -3,6 +3,7 @@
 import enum
 from dataclasses import dataclass
 from datetime import timedelta
+from uuid import UUID
 
 from sagas.engine.definition import Saga, saga_named
 from sagas.engine.progress import retry_at, save
@@ -41,7 +42,7 @@ STOP = Outcome(Then.STOP)
 class Message:
     """All that travels: which run, which step, and under which epoch it was published."""
 
-    run_id: str
+    run_id: UUID
     position: int
     epoch: int
 

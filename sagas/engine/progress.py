@@ -1,4 +1,4 @@
-"""Moving a locked run: forward, into compensation, to its end, to a person. The caller holds the row."""
+"""Moving a run whose row is locked: forward, into compensation, to its end, to a person."""
 
 import logging
 from collections.abc import Sequence
@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from django.db.models import QuerySet
 from django.db.models.functions import Now
 
 from sagas.engine.definition import Saga
@@ -25,7 +26,12 @@ _SAVED = (
 
 def lock_run(run_id: UUID) -> Run | None:
     """The run, its row locked until the transaction ends, with the database's clock as `db_now`."""
-    return Run.objects.select_for_update().annotate(db_now=Now()).filter(pk=run_id).first()
+    return _with_clock(Run.objects.select_for_update().filter(pk=run_id))
+
+
+def read_run(run_id: UUID) -> Run | None:
+    """The run as it stands, unlocked, with the database's clock as `db_now`."""
+    return _with_clock(Run.objects.filter(pk=run_id))
 
 
 def advance(run: Run, saga: Saga, to: int, facts: dict[str, Any], rows: Sequence[StepLog]) -> None:
@@ -41,7 +47,7 @@ def advance(run: Run, saga: Saga, to: int, facts: dict[str, Any], rows: Sequence
 
 
 def begin_compensation(run: Run, saga: Saga, reason: str) -> None:
-    """Turn round: from this commit on every forward message is stale, every call in flight fenced."""
+    """Turn round: from this commit on forward messages are stale and calls in flight fenced off."""
     run.status = RunStatus.COMPENSATING
     run.reason = reason
     run.epoch += 1
@@ -76,7 +82,7 @@ def park(run: Run, saga: Saga, reason: str, remedy: str, at_risk: int | None = N
 
 
 def retry_at(run: Run, when: datetime) -> None:
-    """Try the step at hand again at `when`; the wait lives here, never in the broker. Caller saves."""
+    """Try the step at hand again at `when`; the wait lives here, not in the broker. Caller saves."""
     run.not_before = run.wake_at = when
     run.lease_until = None
     run.sweeps = 0
@@ -114,6 +120,13 @@ def write_log(run: Run, rows: Sequence[StepLog]) -> None:
             unique_fields=["run", "position", "direction"],
             update_fields=["state", "attempt", "error", "ended_at"],
         )
+
+
+def _with_clock(runs: QuerySet[Run]) -> Run | None:
+    run = runs.annotate(clock=Now()).first()
+    if run is not None:
+        run.db_now = run.clock
+    return run
 
 
 def _move(run: Run, to: int) -> None:

@@ -22,12 +22,8 @@ def register(saga: Saga, local: Any, remote: Any) -> None:
     """Give every participant of the saga its Celery task, with the body for its kind."""
     for act in saga.participants:
         if act.name not in _tasks:
-            _tasks[act.name] = shared_task(
-                remote if act.remote else local,
-                bind=True,
-                name=act.name,
-                throws=(StepRefused,),
-            )
+            declare = shared_task(bind=True, name=act.name, throws=(StepRefused,))
+            _tasks[act.name] = declare(remote if act.remote else local)
 
 
 class StepRefused(Exception):
@@ -64,7 +60,7 @@ def publish(run: Run, *, retry: bool = True) -> bool:
 def trim(task: Task, position: int) -> None:
     """Take the elements that are already done off the carrier's chain, so that Celery publishes
     the one for `position` next, or nothing when the chain has none."""
-    rest = task.request.chain
+    rest: list[dict[str, Any]] = task.request.chain or []  # type: ignore[assignment]
     while rest and rest[-1]["args"][1] != position:
         rest.pop()
 

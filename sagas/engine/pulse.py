@@ -36,7 +36,9 @@ class Pulse(bootsteps.StartStopStep):
         if self._thread is not None:
             self._thread.join(timeout=5)
 
-    terminate = stop
+    def terminate(self, worker: Any) -> None:
+        """The same when the worker is told to stop at once."""
+        self.stop(worker)
 
     def _beat(self) -> None:
         rounds = [import_string(name) for name in settings.SAGA_PULSE]

@@ -29,18 +29,19 @@ class Claim:
 
 def run_remote(message: Message) -> Outcome:
     """Run the remote step of `message`: as many calls as it needs, each with its own record."""
-    claimed = _claim(message)
-    while isinstance(claimed, Claim):
-        try:
-            with keeper.keep(claimed.message.run_id, claimed.fence):
-                reply = claimed.act.make_call(claimed.call)
-        except Exception as error:
-            return _broke(claimed, error)
-        try:
-            claimed = _record(claimed, reply)
-        except Exception as error:
-            return _broke(claimed, error)
-    return claimed
+    claim = _claim(message)
+    while isinstance(claim, Claim):
+        claim = _call_and_record(claim)
+    return claim
+
+
+def _call_and_record(claim: Claim) -> Claim | Outcome:
+    try:
+        with keeper.keep(claim.message.run_id, claim.fence):
+            reply = claim.act.make_call(claim.call)
+        return _record(claim, reply)
+    except Exception as error:
+        return _broke(claim, error)
 
 
 def _claim(message: Message) -> Claim | Outcome:

@@ -5,7 +5,6 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
-from django.db.models.functions import Now
 
 from campusg.errors import Conflict
 from campusg.ids import new_id
@@ -99,7 +98,9 @@ def _insert(saga: Saga, key: str, facts: dict[str, Any]) -> tuple[Run, bool]:
         cursor.execute(_INSERT, [run_id, saga.name, key, document, digest, saga.fingerprint])
         fresh = cursor.rowcount == 1
     if fresh:
-        return Run.objects.annotate(db_now=Now()).get(pk=run_id), True
+        inserted = progress.read_run(run_id)
+        assert inserted is not None
+        return inserted, True
     run = Run.objects.get(saga=saga.name, key=key, status__in=LIVE)
     if run.given_digest != digest:
         raise RunExists(f"{saga.name} {key} is already under way with other facts.")

@@ -1,6 +1,7 @@
 """The Celery side: the bodies of all step tasks, the errback, and the beat's sweep."""
 
 from collections.abc import Callable
+from uuid import UUID
 
 from celery import Task, shared_task
 from celery.exceptions import Ignore
@@ -16,12 +17,12 @@ from sagas.models import Run, RunStatus
 
 def carry_local(task: Task, run_id: str, position: int, epoch: int) -> None:
     """Run one message for a local participant, as a step or as a compensation."""
-    _conclude(task, _reconnecting(run_local, Message(run_id, position, epoch)))
+    _conclude(task, _reconnecting(run_local, Message(UUID(run_id), position, epoch)))
 
 
 def carry_remote(task: Task, run_id: str, position: int, epoch: int) -> None:
     """Run one message for a participant that calls out."""
-    _conclude(task, _reconnecting(run_remote, Message(run_id, position, epoch)))
+    _conclude(task, _reconnecting(run_remote, Message(UUID(run_id), position, epoch)))
 
 
 def _conclude(task: Task, outcome: Outcome) -> None:

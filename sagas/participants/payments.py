@@ -7,7 +7,7 @@ from payments import services
 from payments.errors import OperatorNeeded, PaymentDeclined, PaymentUnanswered
 from payments.operations import Call
 from payments.services import Authorized
-from sagas.engine import Retry, remote_participant
+from sagas.engine import Retry, Unknown, remote_participant
 
 
 @remote_participant(gives=Authorized, refuses=(PaymentDeclined, PaymentUnanswered, OperatorNeeded))
@@ -19,7 +19,7 @@ def authorize(
     currency: str,
     stripe_customer: str,
     payment_method: str,
-) -> Call | Authorized | Refused:
+) -> Call | Authorized | Refused | Unknown:
     """Hold the order's total on the customer's card."""
     return services.prepare_authorization(
         order_id=order_id,
@@ -36,7 +36,7 @@ authorize.record(services.record_authorization)
 
 
 @remote_participant(retry=Retry(tries=12))
-def release(*, order_id: UUID) -> Call | None | Refused:
+def release(*, order_id: UUID) -> Call | Refused | None:
     """Give back whatever is held for the order, known to us or not."""
     return services.prepare_release(order_id=order_id)
 

@@ -2,10 +2,10 @@
 
 from uuid import UUID
 
-
 from sagas.engine import participant
 from users import services
-from users.services import Customer, NoSavedCard, NotACustomer
+from users.errors import NoSavedCard, NotACustomer
+from users.services import Customer
 
 
 @participant(refuses=(NotACustomer, NoSavedCard))
