@@ -68,12 +68,12 @@ class Fault:
             return False
         if not fnmatchcase(target.path, wanted.get("path", "*")):
             return False
-        if any(target.params.get(k) != str(v) for k, v in wanted.get("param", {}).items()):
+        if any(target.params.get(k) != _wire(v) for k, v in wanted.get("param", {}).items()):
             return False
         if "metadata" not in wanted:
             return True
         metadata = target.metadata()
-        return all(metadata.get(k) == str(v) for k, v in wanted["metadata"].items())
+        return all(metadata.get(k) == _wire(v) for k, v in wanted["metadata"].items())
 
     def strikes(self, seed: int) -> bool:
         """Decides for the request just met; the same seed decides the same in every run."""
@@ -161,6 +161,11 @@ class Faults:
         self._store.rows(
             "UPDATE fault SET body = ? WHERE id = ?", json.dumps(asdict(fault)), fault.id
         )
+
+
+def _wire(value: Any) -> str:
+    """A JSON value as a form would carry it."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _fault_from(wanted: dict[str, Any]) -> Fault:

@@ -107,6 +107,8 @@ class Sandbox:
         except HangUp:
             raise
         except Exception:
+            if self.stopping.is_set():  # the store may have been closed under this request
+                raise HangUp from None
             # A defect of the sandbox must look like Stripe's 500, and be seen by a person.
             traceback.print_exc()
             return Reply(500, json.dumps(ServerError().body))

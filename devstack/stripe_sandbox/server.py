@@ -32,8 +32,8 @@ class Server(ThreadingTCPServer):
         super().__init__(address, _Handler)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        # A client that leaves in the middle is no news.
-        if not isinstance(sys.exc_info()[1], OSError):
+        # A client that leaves in the middle is no news, nor is a request cut off by our own stop.
+        if not (self.sandbox.stopping.is_set() or isinstance(sys.exc_info()[1], OSError)):
             super().handle_error(request, client_address)
 
 

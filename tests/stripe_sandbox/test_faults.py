@@ -122,7 +122,7 @@ def test_the_bank_takes_its_time(sandbox: RunningSandbox, client: stripe.StripeC
         {"path": "/v1/payment_intents"},
         {"path": "/v1/payment_*"},
         {"metadata": {"order_id": "struck"}},
-        {"param": {"amount": 1600, "metadata[order_id]": "struck"}},
+        {"param": {"amount": 1600, "confirm": True, "metadata[order_id]": "struck"}},
     ],
     ids=lambda match: next(iter(match)),
 )

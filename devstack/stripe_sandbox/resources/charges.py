@@ -93,51 +93,64 @@ def _outcome(network: str, reason: str | None, kind: str) -> Json:
     }
 
 
+# What a charge takes over from its intent.
+_OF_INTENT = (
+    "amount",
+    "currency",
+    "customer",
+    "description",
+    "metadata",
+    "receipt_email",
+    "shipping",
+    "statement_descriptor",
+    "statement_descriptor_suffix",
+    "transfer_group",
+)
+_EMPTY = dict.fromkeys(
+    (
+        "application",
+        "application_fee",
+        "application_fee_amount",
+        "balance_transaction",
+        "calculated_statement_descriptor",
+        "failure_balance_transaction",
+        "failure_code",
+        "failure_message",
+        "on_behalf_of",
+        "receipt_number",
+        "receipt_url",
+        "review",
+        "source",
+        "source_transfer",
+        "transfer_data",
+    )
+)
+
+
 def _new(now: int, intent: Json, method: Json) -> dict[str, Any]:
-    return {
-        "id": new_id("ch"),
-        "object": "charge",
-        "amount": intent["amount"],
-        "amount_captured": 0,
-        "amount_refunded": 0,
-        "application": None,
-        "application_fee": None,
-        "application_fee_amount": None,
-        "balance_transaction": None,
-        "billing_details": method["billing_details"],
-        "calculated_statement_descriptor": None,
-        "captured": False,
-        "created": now,
-        "currency": intent["currency"],
-        "customer": intent["customer"],
-        "description": intent["description"],
-        "disputed": False,
-        "failure_balance_transaction": None,
-        "failure_code": None,
-        "failure_message": None,
-        "fraud_details": {},
-        "livemode": False,
-        "metadata": intent["metadata"],
-        "on_behalf_of": None,
-        "outcome": _outcome("approved_by_network", None, "authorized"),
-        "paid": True,
-        "payment_intent": intent["id"],
-        "payment_method": method["id"],
-        "payment_method_details": {"card": _card(intent, method["card"]), "type": "card"},
-        "receipt_email": intent["receipt_email"],
-        "receipt_number": None,
-        "receipt_url": None,
-        "refunded": False,
-        "review": None,
-        "shipping": intent["shipping"],
-        "source": None,
-        "source_transfer": None,
-        "statement_descriptor": intent["statement_descriptor"],
-        "statement_descriptor_suffix": intent["statement_descriptor_suffix"],
-        "status": "succeeded",
-        "transfer_data": None,
-        "transfer_group": intent["transfer_group"],
-    }
+    return (
+        _EMPTY
+        | {field: intent[field] for field in _OF_INTENT}
+        | {
+            "id": new_id("ch"),
+            "object": "charge",
+            "amount_captured": 0,
+            "amount_refunded": 0,
+            "billing_details": method["billing_details"],
+            "captured": False,
+            "created": now,
+            "disputed": False,
+            "fraud_details": {},
+            "livemode": False,
+            "outcome": _outcome("approved_by_network", None, "authorized"),
+            "paid": True,
+            "payment_intent": intent["id"],
+            "payment_method": method["id"],
+            "payment_method_details": {"card": _card(intent, method["card"]), "type": "card"},
+            "refunded": False,
+            "status": "succeeded",
+        }
+    )
 
 
 def _card(intent: Json, card: Json) -> dict[str, Any]:

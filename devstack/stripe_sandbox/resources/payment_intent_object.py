@@ -7,6 +7,45 @@ from devstack.stripe_sandbox.metadata import merged
 from devstack.stripe_sandbox.routes import Call
 from devstack.stripe_sandbox.store import Json
 
+_AS_GIVEN = (
+    "amount",
+    "currency",
+    "customer",
+    "description",
+    "receipt_email",
+    "setup_future_usage",
+    "statement_descriptor",
+    "statement_descriptor_suffix",
+    "transfer_group",
+)
+_EMPTY = dict.fromkeys(
+    (
+        *_AS_GIVEN,
+        "application",
+        "application_fee_amount",
+        "canceled_at",
+        "cancellation_reason",
+        "customer_account",
+        "excluded_payment_method_types",
+        "last_payment_error",
+        "latest_charge",
+        "next_action",
+        "on_behalf_of",
+        "payment_method",
+        "payment_method_configuration_details",
+        "processing",
+        "review",
+        "source",
+        "transfer_data",
+    )
+)
+_CARD_OPTIONS = {
+    "installments": None,
+    "mandate_options": None,
+    "network": None,
+    "request_three_d_secure": "automatic",
+}
+
 
 def unexpected_state(
     intent: Json, verb: str, participle: str, allowed: tuple[str, ...]
@@ -32,55 +71,27 @@ def new_intent(call: Call) -> Json:
     automatic = params.get("automatic_payment_methods", None if allowed else {"enabled": True})
     if automatic and automatic["enabled"]:
         automatic.setdefault("allow_redirects", "always")
-    return {
-        "id": name,
-        "object": "payment_intent",
-        "amount": params["amount"],
-        "amount_capturable": 0,
-        "amount_details": {"tip": {}},
-        "allowed_payment_method_types": allowed,
-        "amount_received": 0,
-        "application": None,
-        "application_fee_amount": None,
-        "automatic_payment_methods": automatic,
-        "canceled_at": None,
-        "cancellation_reason": None,
-        "capture_method": params.get("capture_method", "automatic_async"),
-        "client_secret": f"{name}_{new_id('secret', 25)}",
-        "confirmation_method": params.get("confirmation_method", "automatic"),
-        "created": call.now,
-        "currency": params["currency"],
-        "customer": params.get("customer"),
-        "customer_account": None,
-        "description": params.get("description"),
-        "excluded_payment_method_types": None,
-        "last_payment_error": None,
-        "latest_charge": None,
-        "livemode": False,
-        "managed_payments": {"enabled": False},
-        "metadata": merged({}, params.get("metadata")),
-        "next_action": None,
-        "on_behalf_of": None,
-        "payment_method": None,
-        "payment_method_configuration_details": None,
-        "payment_method_options": {
-            "card": {
-                "installments": None,
-                "mandate_options": None,
-                "network": None,
-                "request_three_d_secure": "automatic",
-            }
-        },
-        "payment_method_types": ["card"],
-        "processing": None,
-        "receipt_email": params.get("receipt_email"),
-        "review": None,
-        "setup_future_usage": params.get("setup_future_usage"),
-        "shipping": whole_shipping(params.get("shipping")),
-        "source": None,
-        "statement_descriptor": params.get("statement_descriptor"),
-        "statement_descriptor_suffix": params.get("statement_descriptor_suffix"),
-        "status": "requires_payment_method",
-        "transfer_data": None,
-        "transfer_group": params.get("transfer_group"),
-    }
+    return (
+        _EMPTY
+        | {field: params[field] for field in _AS_GIVEN if field in params}
+        | {
+            "id": name,
+            "object": "payment_intent",
+            "allowed_payment_method_types": allowed,
+            "amount_capturable": 0,
+            "amount_details": {"tip": {}},
+            "amount_received": 0,
+            "automatic_payment_methods": automatic,
+            "capture_method": params.get("capture_method", "automatic_async"),
+            "client_secret": f"{name}_{new_id('secret', 25)}",
+            "confirmation_method": params.get("confirmation_method", "automatic"),
+            "created": call.now,
+            "livemode": False,
+            "managed_payments": {"enabled": False},
+            "metadata": merged({}, params.get("metadata")),
+            "payment_method_options": {"card": _CARD_OPTIONS},
+            "payment_method_types": ["card"],
+            "shipping": whole_shipping(params.get("shipping")),
+            "status": "requires_payment_method",
+        }
+    )
