@@ -7,9 +7,9 @@ from django.db import connection
 from django.db.models import Case, F, Sum, When
 
 from campusg.ids import new_id
-from escrow.chart import Code, Layer, Side
+from escrow.chart import ESCROW, Code, Layer, Side
 from escrow.ledger import Leg, open_accounts_of_order, post
-from escrow.models import Entry, JournalKind
+from escrow.models import Account, Entry, JournalKind
 from events.models import OutboxEvent
 
 D, C = Side.DEBIT, Side.CREDIT
@@ -37,17 +37,19 @@ def commit_checks() -> None:
         cursor.execute("SET CONSTRAINTS ALL DEFERRED")
 
 
+def accounts_of(order_id: UUID) -> dict[Code, int]:
+    """The ids of an order's accounts, whatever of it is still missing opened."""
+    return open_accounts_of_order(order_id, [Code.CUSTOMER_HOLD, *ESCROW], "USD")
+
+
 def transfer(order_id: UUID, debit: Code, credit: Code, amount: int, **other: Any) -> None:
-    """Post one amount from one account of the order to another, under a key of its own."""
-    accounts = open_accounts_of_order(order_id, [debit, credit], "USD")
-    write(
-        order_id,
-        [
-            Leg(accounts[debit], PENDING, D, amount),
-            Leg(accounts[credit], PENDING, C, amount),
-        ],
-        **other,
-    )
+    """Post one amount from one account of the order to another, under a key of its own.
+
+    The accounts are read, not opened: opening would lock them before the ledger's own rules do.
+    """
+    ids = dict(Account.objects.filter(order_id=order_id).values_list("code", "id"))
+    legs = [Leg(ids[debit], PENDING, D, amount), Leg(ids[credit], PENDING, C, amount)]
+    write(order_id, legs, **other)
 
 
 def write(order_id: UUID, legs: list[Leg], **other: Any) -> None:

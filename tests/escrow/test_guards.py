@@ -5,10 +5,20 @@ from django.db import IntegrityError, connection, transaction
 
 from campusg.ids import new_id
 from escrow.chart import Code
-from escrow.ledger import Leg, open_accounts_of_order
+from escrow.ledger import Leg
 from escrow.models import Account, Entry, Hold, Journal, JournalKind
 from escrow.services import cancel, hold
-from tests.escrow.books import PENDING, POSTED, C, D, commit_checks, terms, transfer, write
+from tests.escrow.books import (
+    PENDING,
+    POSTED,
+    C,
+    D,
+    accounts_of,
+    commit_checks,
+    terms,
+    transfer,
+    write,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -22,7 +32,7 @@ def order_id():
 
 @pytest.fixture
 def accounts(order_id):
-    return open_accounts_of_order(order_id, [Code.CUSTOMER_HOLD, Code.ESCROW_FOOD], "USD")
+    return accounts_of(order_id)
 
 
 @pytest.mark.parametrize("table", ["escrow_journal", "escrow_entry"])
@@ -129,6 +139,16 @@ def test_escrow_pays_out_what_is_in_it_and_no_more(order_id):
     with pytest.raises(IntegrityError, match="would go negative"), transaction.atomic():
         transfer(order_id, Code.ESCROW_FOOD, Code.ESCROW_DELIVERY, 1251)
     transfer(order_id, Code.ESCROW_FOOD, Code.ESCROW_DELIVERY, 1250)
+
+
+def test_each_account_of_a_journal_is_looked_at(order_id, accounts):
+    legs = [
+        Leg(accounts[Code.ESCROW_FOOD], PENDING, D, 1),
+        Leg(accounts[Code.ESCROW_DELIVERY], PENDING, D, 400),
+        Leg(accounts[Code.ESCROW_PLATFORM], PENDING, C, 401),
+    ]
+    with pytest.raises(IntegrityError, match="escrow_delivery, pending"):
+        write(order_id, legs)
 
 
 def test_what_is_pending_does_not_cover_what_is_posted(order_id, accounts):

@@ -1,15 +1,18 @@
 """The same money wanted by several at the same moment."""
 
+from threading import Event
+
 import pytest
 from django.db import IntegrityError, transaction
 
 from campusg.ids import new_id
-from escrow.chart import Code
+from escrow.chart import ESCROW, Code
 from escrow.errors import AlreadyHeld, EscrowCapReached
-from escrow.models import Hold, HoldStatus, Journal
+from escrow.ledger import open_accounts_of_order
+from escrow.models import Account, Hold, HoldStatus, Journal
 from escrow.services import balance_of_order, cancel, hold, unsettled
 from tests.escrow.books import PENDING, terms, told, transfer, world
-from tests.threads import at_once, raised
+from tests.threads import at_once, raised, until_somebody_waits_for_me
 
 pytestmark = [pytest.mark.race, pytest.mark.usefixtures("committed_db")]
 
@@ -54,6 +57,25 @@ def test_of_eight_who_draw_the_same_money_one_gets_it():
     assert balances[Code.ESCROW_DELIVERY, PENDING] == 399 + 1250
 
 
+def test_money_that_is_being_drawn_is_not_drawn_again_before_the_commit():
+    order, drawn = terms(), Event()
+    hold(**order)
+
+    def draw(then=lambda: None):
+        with transaction.atomic():
+            transfer(order["order_id"], Code.ESCROW_FOOD, Code.ESCROW_DELIVERY, 1250)
+            drawn.set()
+            then()
+
+    def draw_second():
+        assert drawn.wait(30)
+        draw()
+
+    first, second = at_once([lambda: draw(until_somebody_waits_for_me), draw_second])
+    assert first is None
+    assert isinstance(second, IntegrityError)
+
+
 def test_two_who_draw_crosswise_do_not_wait_for_each_other_for_ever():
     order = terms(food_fee=1000, delivery_fee=1000)
     hold(**order)
@@ -67,6 +89,19 @@ def test_two_who_draw_crosswise_do_not_wait_for_each_other_for_ever():
     crosswise = [lambda: draw(food, delivery), lambda: draw(delivery, food)]
     assert at_once(crosswise * 2) == [None] * 4
     assert balance_of_order(order_id=order["order_id"])[food, PENDING] == 1000
+
+
+def test_two_who_open_the_same_accounts_do_not_wait_for_each_other_for_ever():
+    order_id = terms()["order_id"]
+
+    def open_them(codes):
+        for _ in range(20):
+            with transaction.atomic():
+                open_accounts_of_order(order_id, codes, "USD")
+
+    crosswise = [lambda: open_them(ESCROW), lambda: open_them(ESCROW[::-1])]
+    assert at_once(crosswise * 2) == [None] * 4
+    assert Account.objects.filter(order_id=order_id).count() == 3
 
 
 def test_the_cap_is_exact_however_many_come_at_once(settings):
