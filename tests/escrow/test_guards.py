@@ -141,13 +141,14 @@ def test_escrow_pays_out_what_is_in_it_and_no_more(order_id):
     transfer(order_id, Code.ESCROW_FOOD, Code.ESCROW_DELIVERY, 1250)
 
 
-def test_each_account_of_a_journal_is_looked_at(order_id, accounts):
+@pytest.mark.parametrize(("food", "delivery"), [(1, 400), (1251, 1)])
+def test_each_account_of_a_journal_is_looked_at(order_id, accounts, food, delivery):
     legs = [
-        Leg(accounts[Code.ESCROW_FOOD], PENDING, D, 1),
-        Leg(accounts[Code.ESCROW_DELIVERY], PENDING, D, 400),
-        Leg(accounts[Code.ESCROW_PLATFORM], PENDING, C, 401),
+        Leg(accounts[Code.ESCROW_FOOD], PENDING, D, food),
+        Leg(accounts[Code.ESCROW_DELIVERY], PENDING, D, delivery),
+        Leg(accounts[Code.ESCROW_PLATFORM], PENDING, C, food + delivery),
     ]
-    with pytest.raises(IntegrityError, match="escrow_delivery, pending"):
+    with pytest.raises(IntegrityError, match="would go negative"):
         write(order_id, legs)
 
 
