@@ -1,0 +1,57 @@
+# CampusG. `make demo` shows it, `make test` proves it; both install what they need into .venv.
+.DEFAULT_GOAL := help
+.PHONY: help demo up test check bench lock clean
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+help:  ## List these targets.
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: $(READY)  ## A lunch hour: 200 orders, faults and killed workers, then the proof. KEEP=1 leaves it running.
+	@$(BIN)/python -m devstack.demo $(if $(KEEP),--keep) $(ARGS)
+
+up: $(READY)  ## Run everything here until Ctrl-C: servers, web, workers, beat. Prints URLs and logins.
+	@$(BIN)/python manage.py devstack up
+
+test: $(READY)  ## Run the tests on real embedded servers. ARGS="-m race" hands arguments to pytest.
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: $(READY)  ## Lint, types, who imports whom, migrations, deployment settings, generated docs.
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy .
+	$(BIN)/lint-imports --no-cache
+	$(BIN)/python manage.py devstack run -- makemigrations --check --dry-run
+	@SECRET_KEY=$$($(BIN)/python -c 'import secrets; print(secrets.token_urlsafe(50))') \
+	  STRIPE_SECRET_KEY=sk_test_check CAMPUSG_ENV=check DJANGO_SETTINGS_MODULE=campusg.settings.production \
+	  $(BIN)/python -W error manage.py check --deploy --fail-level WARNING
+	$(BIN)/python manage.py spectacular --validate --fail-on-warn --file /dev/null
+	$(BIN)/python manage.py sagas --markdown | diff docs/sagas.md -
+	$(BIN)/pip check
+
+bench: $(READY)  ## Measure, beside plain Celery on the same servers, and print ratios.
+	@$(BIN)/python -m bench $(ARGS)
+
+lock: $(READY)  ## Pin requirements anew from the *.in files.
+	$(BIN)/pip install --quiet uv
+	$(BIN)/uv pip compile --quiet --no-header --universal --python-version 3.11 --upgrade requirements.in -o requirements.txt
+	$(BIN)/uv pip compile --quiet --no-header --universal --python-version 3.11 --upgrade requirements-dev.in -o requirements-dev.txt
+	$(BIN)/uv pip compile --quiet --no-header --universal --python-version 3.11 --upgrade --generate-hashes devstack/requirements.in -o devstack/requirements.txt
+
+clean:  ## Remove the virtual environment and every embedded server's data.
+	rm -rf $(VENV) .campusg
+
+$(READY): requirements-dev.txt devstack/requirements.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+	  echo "CampusG needs Python 3.11 or newer; install it, or say which one: make PYTHON=python3.12 ..." >&2; exit 2; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { \
+	  echo "Python's venv module is missing; install it (Debian, Ubuntu: apt-get install python3-venv)." >&2; exit 2; }
+	@echo "Installing into $(VENV) (half a minute, once) ..."
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r devstack/requirements.txt
+	@$(BIN)/python -c 'import pathlib, sysconfig; pathlib.Path(sysconfig.get_path("purelib"), "campusg.pth").write_text("$(CURDIR)\n")'
+	@touch $@
