@@ -39,7 +39,7 @@ class Stack:
     ) -> None:
         """`fresh` names parts whose data of an earlier start is thrown away."""
         self.folder = state_dir.resolve()
-        self.names = [name for name in KINDS if name in parts]
+        self.names = sorted(parts, key=list(KINDS).index)
         self.fresh = fresh
         self.env: dict[str, str] = {}
         self.seconds = 0.0  # from the call of `start` until every part answered
@@ -58,8 +58,9 @@ class Stack:
             self._lock = claim(self.folder)
             self._state = State.read(self.folder)
             self._state.stop_leftovers()
-            self._state.owner = Proc.of(os.getpid())
+            self._state.owner, self._state.given = Proc.of(os.getpid()), {}
             started = [name for name in self.names if not self._is_given(name)]
+            self._state.write(self.folder)
             for name in started:
                 self._prepare(name)
             for name in started:
@@ -152,7 +153,6 @@ class Stack:
         home.mkdir(exist_ok=True)
         self._state.ports[name] = choose_port(name, self._state.ports)
         self.parts[name] = part = KINDS[name](home, self._state.ports[name])
-        self._state.given.pop(name, None)
         self._state.urls[name] = part.url
         if part.log.exists():
             part.log.replace(part.log.with_suffix(".log.old"))

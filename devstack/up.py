@@ -27,15 +27,15 @@ def up(stack: Stack, preparations: Sequence[str], say: Say) -> None:
     """
     with stack:
         env = {**os.environ, **stack.env, "PYTHONPATH": import_path()}
-        said = [manage(command, env, stack.folder, say) for command in preparations]
+        said = {command: manage(command, env, stack.folder, say) for command in preparations}
         port = web_port(say)
         supervisor = Supervisor(
             our_processes(env, stack.folder, port), say=say, on_change=stack.record
         )
         try:
             supervisor.start()
-            wait_for_web(supervisor, port)
-            say(welcome(stack, port, said))
+            wait_for_web(supervisor, port, say)
+            say(welcome(stack, port) + said.get("seed_campus", ""))
             keep_alive(stack, say, also=supervisor.poll)
         finally:
             supervisor.stop()
@@ -83,7 +83,8 @@ def web_port(say: Say) -> int:
     return port
 
 
-def wait_for_web(supervisor: Supervisor, port: int) -> None:
+def wait_for_web(supervisor: Supervisor, port: int, say: Say) -> None:
+    """Return when the site takes connections, or after half a minute with a word about it."""
     deadline = time.monotonic() + WEB_WITHIN
     while time.monotonic() < deadline:
         try:
@@ -92,6 +93,7 @@ def wait_for_web(supervisor: Supervisor, port: int) -> None:
         except OSError:
             supervisor.poll()
             time.sleep(0.1)
+    say("The site does not answer yet.")
 
 
 def keep_alive(stack: Stack, say: Say, also: Callable[[], None] = lambda: None) -> None:
@@ -104,8 +106,8 @@ def keep_alive(stack: Stack, say: Say, also: Callable[[], None] = lambda: None) 
         time.sleep(0.2)
 
 
-def welcome(stack: Stack, port: int, said: Sequence[str]) -> str:
-    """Where to go, and what the preparations had to say: the logins."""
+def welcome(stack: Stack, port: int) -> str:
+    """Where to go."""
     site = f"http://127.0.0.1:{port}"
     lines = [
         "",
@@ -117,4 +119,4 @@ def welcome(stack: Stack, port: int, said: Sequence[str]) -> str:
         f"  servers    {stack.folder}/env  (`manage.py` finds it by itself)",
         "",
     ]
-    return "\n".join(lines) + "".join(said[1:])
+    return "\n".join(lines)

@@ -12,7 +12,7 @@ from devstack.part import in_wheel, version_of
 from devstack.postgres import Postgres
 from devstack.stack import Stack
 from devstack.state import State, free_port
-from devstack.status import rows, table
+from devstack.status import Row, rows, table
 from tests.devstack.conftest import Run, gone, is_up
 
 OWNER = """
@@ -93,6 +93,7 @@ def test_a_given_server_is_used_as_it_is(folder: Path, monkeypatch: pytest.Monke
     with Stack(folder, ["valkey"]) as stack:
         assert stack.env == {"REDIS_URL": "redis://elsewhere:6379/0"}
         assert pids_of(folder) == []
+        assert list(rows(folder)) == [Row("valkey", "given", "redis://elsewhere:6379/0")]
 
 
 def test_a_url_of_its_own_earlier_start_is_no_given_server(
