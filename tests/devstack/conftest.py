@@ -21,6 +21,7 @@ def _no_server_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
     """The test run's own servers are in the environment; here none shall be."""
     for kind in KINDS.values():
         monkeypatch.delenv(kind.variable, raising=False)
+        monkeypatch.delenv(f"DEVSTACK_{kind.name.upper()}_PORT", raising=False)
 
 
 @pytest.fixture
