@@ -47,9 +47,11 @@ def test_a_stack_is_started_shown_and_stopped_from_three_terminals(folder: Path,
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
-def test_ctrl_c_and_a_closed_terminal_stop_all(folder: Path, run: Run, number: signal.Signals) -> None:
-    owner = run("manage.py", "devstack", "start", "--parts", "valkey", "--state-dir", folder,
-                env=SETTINGS)  # fmt: skip
+def test_ctrl_c_and_a_closed_terminal_stop_all(
+    folder: Path, run: Run, number: signal.Signals
+) -> None:
+    arguments = ["manage.py", "devstack", "start", "--parts", "valkey"]
+    owner = run(*arguments, "--state-dir", folder, env=SETTINGS)
     while "Up in" not in (line := owner.stdout.readline()):
         assert line
     (proc,) = State.read(folder).processes.values()
