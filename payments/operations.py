@@ -23,6 +23,9 @@ SCHEDULE = (10, 60, 300, 900, 3600, 10_800, 21_600, 43_200, 82_800)
 #: same key would make a new request, so it is never sent again.
 KEY_GOOD_FOR = timedelta(hours=23)
 CALL_A_PERSON_AFTER = timedelta(hours=48)
+#: Well beyond the longest a call can take. If the process that made it dies and its run does not
+#: come back to it either, the janitor looks then.
+IN_FLIGHT = timedelta(seconds=60)
 
 
 @dataclass(frozen=True)
@@ -64,8 +67,7 @@ def intend(payment: Payment, kind: Kind, params: dict[str, Any], n: int) -> Call
         params=params,
         amount=payment.amount,
         currency=payment.currency,
-        # If this process dies now, nobody says when to look: the janitor does.
-        next_try_at=Now() + _scaled(SCHEDULE[1]),
+        next_try_at=Now() + IN_FLIGHT,
     )
     operation.refresh_from_db(fields=["sent_at"])
     return _call(operation, read_only=False)
@@ -74,7 +76,7 @@ def intend(payment: Payment, kind: Kind, params: dict[str, Any], n: int) -> Call
 def repeat(operation: Operation) -> Call:
     """The same call once more: same key, same parameters; only reading when the key can't help."""
     operation.tries += 1
-    operation.next_try_at = now_of(operation) + _scaled(SCHEDULE[1])
+    operation.next_try_at = now_of(operation) + IN_FLIGHT
     operation.save(update_fields=["tries", "next_try_at"])
     return _call(operation, read_only=operation.read_only or age(operation) > KEY_GOOD_FOR)
 

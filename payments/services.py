@@ -64,7 +64,7 @@ def prepare_authorization(
         "currency": currency.lower(),
         "customer": stripe_customer,
         "payment_method": payment_method,
-        "payment_method_types": ["card"],
+        "allowed_payment_method_types": ["card"],
         "capture_method": "manual",
         "confirm": True,
         # A card that wants its owner's confirmation is declined here and now.

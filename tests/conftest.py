@@ -100,23 +100,43 @@ def test_database_url() -> str:
 test_database_url.__test__ = False  # type: ignore[attr-defined]
 
 
+class Staff:
+    """Sees to it that the only workers at work are those a test asked for."""
+
+    def __init__(self) -> None:
+        self.regular: Worker | None = None
+
+    def only(self, **environment: str) -> Worker:
+        """The regular worker, with this environment; it stays for the tests that want the same."""
+        if self.regular is None or self.regular.environment != environment:
+            self.nobody()
+            self.regular = Worker(**environment).start()
+        return self.regular
+
+    def nobody(self) -> None:
+        """Send the regular worker home."""
+        if self.regular is not None:
+            self.regular.stop()
+        self.regular = None
+
+
 @pytest.fixture(scope="session")
-def _worker(django_db_setup: None, django_db_blocker: object) -> Iterator[Worker]:
-    with django_db_blocker.unblock():  # type: ignore[attr-defined]
-        worker = Worker().start()
-    yield worker
-    worker.stop()
+def staff(django_db_setup: None) -> Iterator[Staff]:
+    staff = Staff()
+    yield staff
+    staff.nobody()
 
 
 @pytest.fixture
-def worker(committed_db: None, _worker: Worker) -> Worker:
-    """The session's worker: one plain `celery worker` that runs everything."""
-    return _worker
+def worker(committed_db: None, staff: Staff) -> Worker:
+    """The regular worker: one plain `celery worker` that runs everything."""
+    return staff.only()
 
 
 @pytest.fixture
-def new_worker(committed_db: None) -> Iterator[Callable[..., Worker]]:
-    """Workers of a test's own, stopped after it."""
+def new_worker(committed_db: None, staff: Staff) -> Iterator[Callable[..., Worker]]:
+    """Workers of a test's own, and no other, stopped after it."""
+    staff.nobody()
     made: list[Worker] = []
 
     def make(*arguments: str, **environment: str) -> Worker:

@@ -5,3 +5,9 @@ from campusg.settings.base import *  # noqa: F403
 SECRET_KEY = "test-only-and-protects-nothing-0123456789abcdef"
 CAMPUSG_ENV = "test"
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+# The same schedules, shorter.
+STRIPE_RETRY_SCALE = 0.02
+STRIPE_TIMEOUT_SECONDS = (1.0, 6.0)
+AUTHORIZATION_GIVE_UP_SECONDS = 3.0
+SAGA_RETRY_SCALE = 0.2

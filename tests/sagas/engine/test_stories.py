@@ -1,11 +1,11 @@
 """What a run does, whatever its steps do: on a real worker, in each of the three modes."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
 from sagas.models import RunStatus
-from tests.conftest import Worker
+from tests.conftest import Staff
 from tests.sagas.engine import toys
 from tests.sagas.engine.conftest import Toy
 
@@ -14,18 +14,14 @@ MODES = ("batch", "step", "off")
 
 
 @pytest.fixture(scope="module", params=MODES)
-def _mode_worker(
-    request: pytest.FixtureRequest, django_db_setup: None, django_db_blocker: object
-) -> Iterator[Worker]:
-    with django_db_blocker.unblock():  # type: ignore[attr-defined]
-        worker = Worker(SAGA_FAST_PATH=request.param).start()
-    yield worker
-    worker.stop()
+def mode(request: pytest.FixtureRequest) -> str:
+    return request.param
 
 
 @pytest.fixture
-def ran(_mode_worker: Worker, toy: Callable[..., Toy]) -> Callable[..., Toy]:
+def ran(staff: Staff, mode: str, toy: Callable[..., Toy]) -> Callable[..., Toy]:
     """A toy run that has come to rest on a worker of this mode."""
+    staff.only(SAGA_FAST_PATH=mode)
 
     def run(*arguments: object, **script: str) -> Toy:
         one = toy(*arguments, **script)
