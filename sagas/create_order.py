@@ -1,7 +1,8 @@
 """Create order: hold the customer's money, set it aside in escrow, open the order to runners.
 
 Nothing is captured here. When a step is refused, every step begun so far is taken back,
-last one first, and the order ends CANCELLED with nothing held.
+last one first, and the order ends CANCELLED with nothing held. Once the order is open (the
+pivot) it is no longer this saga's to take back: runners can see it.
 """
 
 from typing import TypedDict
@@ -28,7 +29,7 @@ create_order = Saga(
     step(orders.create, compensate=orders.cancel, emits="order.pending_payment"),
     step(payments.authorize, compensate=payments.release, emits="payment.authorized"),
     step(escrow.hold, compensate=escrow.cancel, emits="escrow.held"),
-    step(orders.mark_created, emits="order.created"),
+    step(orders.mark_created, emits="order.created", pivot=True),
     step(scheduler.start_order_timeout, optional=True),
     given=OrderRequested,
     promise=escrow.settled,

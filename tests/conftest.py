@@ -35,7 +35,7 @@ def django_db_setup(django_test_environment: None, django_db_blocker: object) ->
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s",
                 [connection.creation._get_test_db_name()],
             )
-        setup_databases(verbosity=0, interactive=False)
+        setup_databases(verbosity=0, interactive=False, serialized_aliases=[])
 
 
 @pytest.fixture
@@ -71,9 +71,14 @@ class Worker:
     def kill(self) -> None:
         """SIGKILL the whole process group, as a power cut would."""
         assert self.process is not None
-        os.killpg(self.process.pid, signal.SIGKILL)
+        self.signal(signal.SIGKILL)
         self.process.wait()
         self.log.unlink(missing_ok=True)
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal to the whole process group."""
+        assert self.process is not None
+        os.killpg(self.process.pid, number)
 
     def stop(self) -> None:
         """SIGTERM, as an operator would; killed after 10 s."""
@@ -131,6 +136,12 @@ def staff(django_db_setup: None) -> Iterator[Staff]:
 def worker(committed_db: None, staff: Staff) -> Worker:
     """The regular worker: one plain `celery worker` that runs everything."""
     return staff.only()
+
+
+@pytest.fixture
+def no_worker(committed_db: None, staff: Staff) -> None:
+    """Nobody takes messages."""
+    staff.nobody()
 
 
 @pytest.fixture

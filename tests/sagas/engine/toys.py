@@ -132,6 +132,11 @@ def _prepared(name: str, token: str, script: dict) -> Call:
 
 
 def _recorded(call: Call, reply: dict) -> Any:
+    with own_cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO toy_try (token, name) VALUES (%s, %s)",
+            [call.token, f"recorded {call.name}"],
+        )
     if call.act == "decline":
         return ToyRefused("declined far away")
     if reply["lost"]:

@@ -1,0 +1,155 @@
+"""What wakes a run: a signal, the sweep, the errback. And what happens when messages are lost."""
+
+from collections.abc import Callable
+
+import pytest
+from celery import current_app
+from django.db import transaction
+
+from campusg.errors import Conflict
+from sagas.engine import sweeping
+from sagas.engine.starting import NoLiveRun, compensate, enqueue, signal, start
+from sagas.engine.tasks import on_fail
+from sagas.models import Run, RunStatus
+from tests.conftest import Worker, eventually
+from tests.sagas.engine import toys
+from tests.sagas.engine.conftest import Toy
+
+pytestmark = pytest.mark.story
+MakeToy = Callable[..., Toy]
+
+
+def test_a_signal_wakes_the_run_that_waits_for_it(worker: Worker, toy: MakeToy) -> None:
+    one = toy(toys.wait_saga)
+    eventually(lambda: one.run.status == RunStatus.WAITING)
+    assert not signal(one.id, "something else")
+    with toys.own_cursor() as cursor:
+        cursor.execute("INSERT INTO toy_try (token, name) VALUES (%s, 'go')", [one.token])
+    assert signal(one.id, "go")
+    assert one.rests().status == RunStatus.COMPLETED
+    assert not signal(one.id, "go")
+
+
+def test_a_waiting_run_can_be_turned_round(worker: Worker, toy: MakeToy) -> None:
+    one = toy(toys.wait_saga)
+    eventually(lambda: one.run.status == RunStatus.WAITING)
+    compensate(one.id, "no longer wanted")
+    assert one.rests().status == RunStatus.COMPENSATED
+    assert one.effects()[-1] == "undo_a"
+    assert one.run.reason == "no longer wanted"
+
+
+def test_after_the_pivot_nobody_turns_a_run_round(no_worker: None, toy: MakeToy) -> None:
+    one = toy(toys.pivot_saga)
+    Run.objects.filter(pk=one.id).update(position=3)
+    with pytest.raises(NoLiveRun):
+        compensate(one.id, "too late")
+    Run.objects.filter(pk=one.id).update(status=RunStatus.PARKED, wake_at=None)
+
+
+def test_runs_whose_messages_were_all_lost_are_finished_by_the_sweep(
+    worker: Worker, toy: MakeToy
+) -> None:
+    worker.stop()
+    runs = [toy(toys.remote_saga) for _ in range(5)]
+    with current_app.connection_or_acquire() as broker:
+        broker.default_channel.client.flushdb()
+    worker.start()
+    for one in runs:
+        assert one.rests().status == RunStatus.COMPLETED
+        assert one.run.recovered >= 1
+
+
+def test_a_lost_errback_costs_a_second_and_a_doubled_one_nothing(
+    worker: Worker, toy: MakeToy
+) -> None:
+    one = toy(toys.local_saga, d="refuse")
+    one.rests()
+    for _ in range(3):
+        on_fail.delay(str(one.id))
+    two = toy(toys.local_saga, d="refuse")
+    two.rests()
+    assert one.effects() == two.effects() == ["a", "b", "c", "undo_c", "undo_b", "undo_a"]
+
+
+def test_the_sweep_leaves_alone_what_is_not_due_and_what_is_leased(
+    no_worker: None, toy: MakeToy
+) -> None:
+    one = toy(toys.remote_saga)
+    Run.objects.filter(pk=one.id).update(wake_at="2100-01-01T00:00Z")
+    sweeping.sweep()
+    assert one.run.recovered == 0
+    Run.objects.filter(pk=one.id).update(
+        wake_at="2020-01-01T00:00Z", lease_until="2100-01-01T00:00Z"
+    )
+    sweeping.sweep()
+    assert one.run.recovered == 0
+    Run.objects.filter(pk=one.id).update(lease_until=None)
+    sweeping.sweep()
+    assert one.run.recovered == 1
+
+
+def test_a_run_that_stands_still_is_swept_ever_more_rarely(
+    no_worker: None, toy: MakeToy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sweeping.publishing, "queue_length", lambda: sweeping.SHORT_QUEUE)
+    one = toy(toys.local_saga)
+    waits = []
+    for _ in range(5):
+        Run.objects.filter(pk=one.id).update(wake_at="2020-01-01T00:00Z")
+        sweeping.sweep()
+        run = Run.objects.raw("SELECT *, wake_at - now() AS left FROM sagas_run WHERE id = %s",
+                              [one.id])[0]  # fmt: skip
+        waits.append(round(run.left.total_seconds()))
+    assert waits == [1, 2, 4, 8, 16]
+
+
+def test_the_sweep_adds_nothing_to_a_long_queue(
+    no_worker: None, toy: MakeToy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sweeping.publishing, "queue_length", lambda: sweeping.QUEUE_LIMIT + 1)
+    one = toy(toys.local_saga)
+    Run.objects.filter(pk=one.id).update(wake_at="2020-01-01T00:00Z")
+    assert sweeping.sweep() == 0
+    assert one.run.recovered == 0
+
+
+# Starting.
+
+
+def test_leading_local_steps_run_in_the_callers_transaction(
+    committed_db: None, toy: MakeToy
+) -> None:
+    with transaction.atomic():
+        run = start(toys.remote_saga, "lead-1", token="lead-1", script={})
+        assert run.position == 2
+        transaction.set_rollback(True)
+    assert not Run.objects.filter(key="lead-1").exists()
+
+
+def test_a_refusal_of_a_leading_step_is_the_callers_answer_and_leaves_nothing(toy: MakeToy) -> None:
+    with pytest.raises(toys.ToyRefused):
+        start(toys.remote_saga, "lead-2", token="lead-2", script={"a": "refuse"})
+    assert not Run.objects.filter(key="lead-2").exists()
+
+
+def test_one_live_run_per_key_and_the_same_facts_return_it(no_worker: None, toy: MakeToy) -> None:
+    first = enqueue(toys.wait_saga, "key-1", token="key-1", script={})
+    assert enqueue(toys.wait_saga, "key-1", token="key-1", script={}).pk == first.pk
+    with pytest.raises(Conflict):
+        enqueue(toys.wait_saga, "key-1", token="key-1", script={"a": "refuse"})
+    Run.objects.filter(pk=first.pk).update(status=RunStatus.COMPENSATED, wake_at=None)
+    assert enqueue(toys.wait_saga, "key-1", token="key-1", script={}).pk != first.pk
+
+
+def test_a_run_begun_under_another_table_is_left_to_the_code_that_knows_it(
+    worker: Worker, toy: MakeToy
+) -> None:
+    worker.stop()
+    one = toy(toys.local_saga)
+    Run.objects.filter(pk=one.id).update(fingerprint="older")
+    worker.start()
+    eventually(lambda: one.run.not_before)
+    assert "older" in one.run.reason
+    assert one.effects() == []
+    Run.objects.filter(pk=one.id).update(status=RunStatus.PARKED, wake_at=None)
