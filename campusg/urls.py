@@ -1,8 +1,33 @@
 """Every URL of the site."""
 
 from django.contrib import admin
-from django.urls import path
+from django.urls import include, path, re_path
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+
+from campusg.api.health import healthz, readyz
+from campusg.api.views import NoSuchPath, Root
+
+api = [
+    path("", Root.as_view(), name="api-root"),
+    path("", include("users.urls")),
+    path("", include("orders.urls")),
+    path("", include("sagas.urls")),
+    path("", include("payments.urls")),
+    path("", include("escrow.urls")),
+    path("", include("scheduler.urls")),
+    path("schema", SpectacularAPIView.as_view(), name="schema"),
+    path("docs", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
+    re_path(".*", NoSuchPath.as_view()),
+]
 
 urlpatterns = [
     path("admin/", admin.site.urls),
+    path("accounts/", include("users.signin")),
+    path("api/", include(api)),
+    path("healthz", healthz),
+    path("readyz", readyz),
 ]
+
+handler400 = "campusg.api.errors.bad_request"
+handler404 = "campusg.api.errors.not_found"
+handler500 = "campusg.api.errors.server_error"

@@ -27,6 +27,7 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "pgtrigger",
     "rest_framework",
+    "rest_framework_simplejwt.token_blacklist",
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "django_celery_beat",
@@ -99,21 +100,67 @@ LOGIN_URL = "admin:login"
 
 # HTTP API
 REST_FRAMEWORK: dict[str, Any] = {
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "campusg.api.schema.ApiSchema",
     "DEFAULT_AUTHENTICATION_CLASSES": [
         "rest_framework_simplejwt.authentication.JWTAuthentication",
         "rest_framework.authentication.SessionAuthentication",
     ],
-    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_PERMISSION_CLASSES": [
+        "rest_framework.permissions.IsAuthenticated",
+        "campusg.api.permissions.HasRole",
+    ],
+    "DEFAULT_THROTTLE_CLASSES": ["campusg.api.throttles.Throttle"],
+    "DEFAULT_PAGINATION_CLASS": "campusg.api.pagination.NewestFirst",
+    "DEFAULT_PARSER_CLASSES": [
+        "campusg.api.parsers.JSONParser",
+        "campusg.api.parsers.FormParser",
+        "campusg.api.parsers.MultiPartParser",
+    ],
+    "DEFAULT_RENDERER_CLASSES": [
+        "rest_framework.renderers.JSONRenderer",
+        "campusg.api.renderers.BrowsableRenderer",
+    ],
+    "EXCEPTION_HANDLER": "campusg.api.errors.handle",
+    # Proxies in front of us that set X-Forwarded-For; what a client puts there counts for nothing.
+    "NUM_PROXIES": env.int("NUM_PROXIES", 0),
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
     "COERCE_DECIMAL_TO_STRING": False,
+}
+# Requests per second (s), minute (min) or hour (h) of one account, or one address; or "off".
+THROTTLE_RATES = {
+    "anon": env.str("THROTTLE_ANON", "120/min"),
+    "user": env.str("THROTTLE_USER", "600/min"),
+    "login": env.str("THROTTLE_LOGIN", "5/min"),
+    "orders": env.str("THROTTLE_ORDERS", "10/min"),
 }
 SIMPLE_JWT = {
     "ACCESS_TOKEN_LIFETIME": timedelta(minutes=10),
     "REFRESH_TOKEN_LIFETIME": timedelta(days=7),
+    "ROTATE_REFRESH_TOKENS": True,
+    "BLACKLIST_AFTER_ROTATION": True,
     "ALGORITHM": "HS256",
+    "ISSUER": "campusg",
+    "AUDIENCE": "campusg",
     "USER_ID_FIELD": "id",
     "USER_ID_CLAIM": "sub",
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "CampusG",
+    "DESCRIPTION": "Campus food delivery: each order a saga. Amounts are in minor units.",
+    "VERSION": "1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "COMPONENT_SPLIT_REQUEST": True,
+    "ENUM_NAME_OVERRIDES": {
+        "OrderStatus": "orders.states.OrderStatus",
+        "RunStatus": "sagas.models.RunStatus",
+        "StepState": "sagas.models.StepState",
+        "PaymentStatus": "payments.models.PaymentStatus",
+        "HoldStatus": "escrow.models.HoldStatus",
+        "DueEventStatus": "scheduler.models.EventStatus",
+    },
 }
 
 # Celery: hints, never truth (docs/decisions)

@@ -11,3 +11,10 @@ STRIPE_RETRY_SCALE = 0.02
 STRIPE_TIMEOUT_SECONDS = (1.0, 6.0)
 AUTHORIZATION_GIVE_UP_SECONDS = 3.0
 SAGA_RETRY_SCALE = 0.2
+
+# Only the tests of the rates are slowed down by them.
+THROTTLE_RATES = dict.fromkeys(THROTTLE_RATES, "off")  # noqa: F405
+
+# Static files come from the apps, uncollected.
+WHITENOISE_AUTOREFRESH = True
+WHITENOISE_USE_FINDERS = True

@@ -1,0 +1,24 @@
+"""Payments as people see them."""
+
+from rest_framework import serializers
+
+from campusg.api.serializers import OpsFields
+from payments.models import Payment
+
+
+class PaymentSerializer(OpsFields, serializers.ModelSerializer):
+    """The money of one order; the amount in minor units."""
+
+    url = serializers.HyperlinkedIdentityField(view_name="payment")
+    payment_intent = serializers.CharField(
+        required=False, help_text="Stripe's id. For operators and services only."
+    )
+
+    class Meta:
+        model = Payment
+        fields = (
+            "id", "url", "order_id", "customer_id", "amount", "currency", "status",
+            "payment_intent", "capture_before", "created_at", "authorized_at", "failed_at",
+            "released_at",
+        )  # fmt: skip
+        ops_fields = ("payment_intent",)

@@ -1,0 +1,10 @@
+"""Where runs are."""
+
+from django.urls import path
+
+from sagas import views
+
+urlpatterns = [
+    path("sagas", views.Runs.as_view(), name="sagas"),
+    path("sagas/<uuid:pk>", views.OneRun.as_view(), name="saga"),
+]

@@ -1,0 +1,42 @@
+"""Clients of the API, signed in as somebody."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from rest_framework.test import APIClient
+
+from campusg.ids import new_id
+from users.models import User
+
+
+class Client(APIClient):
+    """A client that sends a fresh Idempotency-Key unless told otherwise, and speaks JSON."""
+
+    def __init__(self, user: User | None = None) -> None:
+        super().__init__(raise_request_exception=False)
+        if user is not None:
+            self.force_authenticate(user)
+
+    def order(self, body: Any, key: str | None = None, **headers: str) -> Any:
+        """POST /api/orders."""
+        headers["Idempotency-Key"] = key or new_id().hex
+        return self.post("/api/orders", body, format="json", headers=headers)
+
+
+@pytest.fixture
+def client_of() -> Callable[[User | None], Client]:
+    return Client
+
+
+def problem(response: Any, status: int, code: str, field: str | None = None) -> dict[str, Any]:
+    """The body of a response that must be this problem, complete and with nothing to hide."""
+    assert response.status_code == status, response.content
+    assert response["Content-Type"] == "application/problem+json"
+    body: dict[str, Any] = response.json()
+    assert (body["code"], body["type"]) == (code, f"/problems/{code}")
+    assert (body["status"], body["field"]) == (status, field)
+    assert body["title"] and body["detail"] and body["instance"].startswith("/api/")
+    assert body["request_id"] == response.get("X-Request-Id", body["request_id"])
+    assert "Traceback" not in response.content.decode()
+    return body

@@ -1,0 +1,82 @@
+"""An order over HTTP, from the post to its outcome, on a real worker and the Stripe sandbox."""
+
+import pytest
+
+from campusg.ids import new_id
+from sagas.models import Run
+from tests.api.conftest import Client
+from tests.conftest import eventually
+from tests.makers import holds_of, make_customer, make_restaurant, order_body
+
+pytestmark = pytest.mark.story
+
+
+def test_an_order_is_placed_watched_and_created(worker):
+    customer, restaurant = make_customer(), make_restaurant()
+    client = Client(customer)
+    placed = client.order(order_body(restaurant, quantity=2))
+    assert placed.status_code == 202
+    body = placed.json()
+    assert placed["Location"] == body["status_url"]
+    assert (body["order"]["status"], body["order"]["total"]) == ("PENDING", 3084)
+    order = eventually(lambda: _with_status(client, body["status_url"], "CREATED"))
+    assert order["items"][0]["unit_price"] == 1250
+    (hold,) = holds_of(order["id"])
+    assert (hold["amount"], hold["status"]) == (3084, "requires_capture")
+    eventually(lambda: client.get(order["run"]).json()["status"] == "COMPLETED")
+    run = client.get(order["run"]).json()
+    assert [(s["name"], s["state"]) for s in run["steps"]] == [
+        ("users.get_customer", "DONE"),
+        ("orders.create", "DONE"),
+        ("payments.authorize", "DONE"),
+        ("escrow.hold", "DONE"),
+        ("orders.mark_created", "DONE"),
+        ("scheduler.start_order_timeout", "DONE"),
+    ]
+    assert all(step["started_at"] and step["ended_at"] for step in run["steps"])
+    assert run["next_action"] == "None: it has ended."
+    assert "facts" not in run
+    for path, key in (("payments", "amount"), ("escrow", "total")):
+        (row,) = client.get(f"/api/{path}").json()["results"]
+        assert (row["order_id"], row[key]) == (order["id"], 3084)
+        assert client.get(row["url"]).json() == row
+    (due,) = client.get("/api/events").json()["results"]
+    assert (due["event_type"], due["entity_id"]) == ("ORDER_TIMEOUT", order["id"])
+
+
+def test_who_waits_is_told_the_outcome(worker):
+    client = Client(make_customer())
+    created = client.order(order_body(make_restaurant()), Prefer="wait=10")
+    assert (created.status_code, created["Preference-Applied"]) == (201, "wait=10")
+    assert created.json()["order"]["status"] == "CREATED"
+    assert created.json()["run"]["status"] == "COMPLETED"
+
+
+def test_who_waits_for_a_card_that_is_declined_is_told_so(worker):
+    client = Client(make_customer("pm_card_chargeCustomerFail"))
+    refused = client.order(order_body(make_restaurant()), Prefer="respond-async, wait=60")
+    assert (refused.status_code, refused["Preference-Applied"]) == (200, "wait=10")
+    body = refused.json()
+    assert (body["order"]["status"], body["run"]["status"]) == ("CANCELLED", "COMPENSATED")
+    assert "Your card was declined." in body["run"]["why"]
+    assert "campusg:" not in refused.content.decode()
+    steps = client.get(body["run"]["url"]).json()["steps"]
+    assert ("payments.authorize", "do", "REFUSED", "Your card was declined.") in [
+        (s["name"], s["direction"], s["state"], s["error"]) for s in steps
+    ]
+    assert client.get("/api/escrow").json()["results"] == []
+
+
+def test_a_retry_that_waits_gets_the_same_order(worker):
+    client, key, body = Client(make_customer()), new_id().hex, order_body(make_restaurant())
+    first = client.order(body, key)
+    again = client.order(body, key, Prefer="wait=10")
+    assert (first.status_code, again.status_code) == (202, 201)
+    assert again["Idempotent-Replayed"] == "true"
+    assert again.json()["order"]["id"] == first.json()["order"]["id"]
+    assert Run.objects.filter(key=first.json()["order"]["id"]).count() == 1
+
+
+def _with_status(client, url, status):
+    order = client.get(url).json()
+    return order if order["status"] == status else None

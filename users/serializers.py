@@ -1,0 +1,50 @@
+"""People as the API shows them: never a secret, never an id of Stripe's."""
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+from rest_framework.exceptions import AuthenticationFailed
+from rest_framework_simplejwt.serializers import TokenRefreshSerializer
+
+from users.models import SavedCard, User
+
+
+class CardSerializer(serializers.ModelSerializer):
+    """What a person recognises a card by."""
+
+    class Meta:
+        model = SavedCard
+        fields = ("brand", "last4", "exp_month", "exp_year")
+
+
+class UserSerializer(serializers.ModelSerializer):
+    """An account."""
+
+    saved_card = serializers.SerializerMethodField()
+
+    class Meta:
+        model = User
+        fields = ("id", "username", "roles", "saved_card")
+
+    @extend_schema_field(CardSerializer(allow_null=True))
+    def get_saved_card(self, user: User) -> dict[str, object] | None:
+        card = getattr(user, "saved_card", None)
+        return CardSerializer(card).data if card else None
+
+
+class RefreshSerializer(TokenRefreshSerializer):
+    """A new pair for a refresh token; the old one is used up."""
+
+    def validate(self, attrs: dict[str, object]) -> dict[str, str]:
+        """As simplejwt's, for an account that is gone as well."""
+        try:
+            pair: dict[str, str] = super().validate(attrs)
+        except User.DoesNotExist as error:
+            raise AuthenticationFailed("No such account.", "no_active_account") from error
+        return pair
+
+
+class PairSerializer(serializers.Serializer):
+    """An access token for the next minutes, and a refresh token to get the next one with."""
+
+    access = serializers.CharField()
+    refresh = serializers.CharField()
