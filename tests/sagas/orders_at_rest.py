@@ -21,7 +21,7 @@ from tests.factories import an_order
 def a_created_order() -> Order:
     """Paid for, held in escrow, open to runners, its run completed."""
     order = an_order()
-    operation_id = _authorized(order)
+    operation_id = authorized(order)
     escrow.hold(
         order_id=order.id,
         customer_id=order.customer_id,
@@ -42,8 +42,8 @@ def a_created_order() -> Order:
 def a_cancelled_order(error: str = "no room") -> Order:
     """Its escrow was refused: the card's hold is given back, the run compensated."""
     order = an_order()
-    _authorized(order)
-    _released(order)
+    authorized(order)
+    released(order)
     orders.cancel(order_id=order.id, reason="The order could not be completed.")
     run = _run(order, RunStatus.COMPENSATED, upto=3, reason=f"escrow.hold: {error}")
     log(run, 4, StepState.REFUSED, error=error)
@@ -69,7 +69,8 @@ def log(
     )  # fmt: skip
 
 
-def _authorized(order: Order) -> UUID:
+def authorized(order: Order) -> UUID:
+    """Hold its total on the card; the operation's id."""
     call = payments.prepare_authorization(
         order_id=order.id,
         customer_id=order.customer_id,
@@ -85,7 +86,8 @@ def _authorized(order: Order) -> UUID:
     return call.operation_id
 
 
-def _released(order: Order) -> None:
+def released(order: Order) -> None:
+    """Give the card's hold back."""
     call = payments.prepare_release(order_id=order.id)
     assert isinstance(call, Call)
     payments.record_release(call, Reply(Outcome.SUCCEEDED, object_id=call.params["payment_intent"]))

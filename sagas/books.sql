@@ -1,0 +1,372 @@
+-- What must be true of the money, as queries that return the rows where it is not.
+-- Each begins with its name and a sentence; `manage.py verify_books` runs them all, and so can psql.
+-- A run is live while it is RUNNING, WAITING, COMPENSATING or PARKED.
+
+-- name: I01 journal balanced
+-- In every journal debits equal credits, on each layer and in each currency.
+SELECT journal_id, layer, currency,
+       sum(CASE side WHEN 'D' THEN amount ELSE -amount END) AS difference
+  FROM escrow_entry
+ GROUP BY journal_id, layer, currency
+HAVING sum(CASE side WHEN 'D' THEN amount ELSE -amount END) <> 0;
+
+-- name: I02 world sums to zero
+-- All entries together sum to zero, on each layer and in each currency.
+SELECT layer, currency, sum(CASE side WHEN 'D' THEN amount ELSE -amount END) AS difference
+  FROM escrow_entry
+ GROUP BY layer, currency
+HAVING sum(CASE side WHEN 'D' THEN amount ELSE -amount END) <> 0;
+
+-- name: I03 no overdraft
+-- No account that may not be overdrawn is below zero, on either layer.
+SELECT a.id AS account_id, a.code, a.order_id, e.layer,
+       sum(CASE e.side WHEN a.normal_side THEN e.amount ELSE -e.amount END) AS balance
+  FROM escrow_account a JOIN escrow_entry e ON e.account_id = a.id
+ WHERE a.no_overdraft
+ GROUP BY a.id, e.layer
+HAVING sum(CASE e.side WHEN a.normal_side THEN e.amount ELSE -e.amount END) < 0;
+
+-- name: I04 no empty journal
+-- Every journal has entries.
+SELECT j.id AS journal_id, j.key
+  FROM escrow_journal j
+ WHERE NOT EXISTS (SELECT FROM escrow_entry e WHERE e.journal_id = j.id);
+
+-- name: I05 finished order left nothing
+-- A finished order leaves every one of its accounts at zero, on either layer.
+SELECT o.id AS order_id, o.status, a.code, e.layer,
+       sum(CASE e.side WHEN a.normal_side THEN e.amount ELSE -e.amount END) AS balance
+  FROM orders_order o
+  JOIN escrow_account a ON a.order_id = o.id
+  JOIN escrow_entry e ON e.account_id = a.id
+ WHERE o.status IN ('COMPLETED', 'CANCELLED')
+ GROUP BY o.id, a.id, e.layer
+HAVING sum(CASE e.side WHEN a.normal_side THEN e.amount ELSE -e.amount END) <> 0;
+
+-- name: I06 open order is covered
+-- An order on its way has a hold of exactly its total, and that much is authorized on the card.
+SELECT o.id AS order_id, o.status, o.total, o.currency,
+       h.status AS hold, h.total AS held, p.status AS payment, p.amount AS authorized
+  FROM orders_order o
+  LEFT JOIN escrow_hold h ON h.order_id = o.id
+  LEFT JOIN payments_payment p ON p.order_id = o.id
+ WHERE o.status IN ('CREATED', 'ACCEPTED', 'PLACED', 'ON_THE_WAY', 'DELIVERED')
+   AND (h.status, h.total, p.status, p.amount)
+       IS DISTINCT FROM ('HELD', o.total, 'AUTHORIZED', o.total);
+
+-- name: I07 shares add up
+-- Food, delivery and platform fee make the total, and the lines of an order make its food.
+SELECT 'order' AS what, id, total FROM orders_order WHERE total <> food_fee + delivery_fee + platform_fee
+ UNION ALL
+SELECT 'hold', id, total FROM escrow_hold WHERE total <> food_fee + delivery_fee + platform_fee
+ UNION ALL
+SELECT 'lines', o.id, o.food_fee
+  FROM orders_order o LEFT JOIN orders_orderitem i ON i.order_id = o.id
+ GROUP BY o.id
+HAVING o.food_fee <> coalesce(sum(i.unit_price * i.quantity), 0);
+
+-- name: I08 operation asks for its payment
+-- An operation is about the order and amount of its payment, and the payment about its order's.
+SELECT 'operation' AS what, op.id, op.order_id, op.amount, p.amount AS expected
+  FROM payments_operation op JOIN payments_payment p ON p.id = op.payment_id
+ WHERE (op.order_id, op.amount) <> (p.order_id, p.amount)
+ UNION ALL
+SELECT 'payment', p.id, p.order_id, p.amount, o.total
+  FROM payments_payment p JOIN orders_order o ON o.id = p.order_id
+ WHERE p.amount <> o.total OR p.customer_id <> o.customer_id;
+
+-- name: I09 one live operation
+-- An order has at most one operation of a kind that has not failed.
+SELECT order_id, kind, count(*) AS operations
+  FROM payments_operation
+ WHERE state <> 'failed'
+ GROUP BY order_id, kind
+HAVING count(*) > 1;
+
+-- name: I10 payment says what happened
+-- A payment's status is what its operations came to.
+WITH known AS (
+    SELECT p.id, p.order_id, p.status, p.payment_intent,
+           max(op.stripe_id) FILTER (WHERE op.kind = 'authorize' AND op.state = 'succeeded') AS held,
+           coalesce(bool_or(op.kind = 'authorize' AND op.state <> 'failed'), false) AS may_be_held,
+           coalesce(bool_or(op.kind = 'void' AND op.state = 'succeeded'), false) AS voided
+      FROM payments_payment p LEFT JOIN payments_operation op ON op.payment_id = p.id
+     GROUP BY p.id
+)
+SELECT id AS payment_id, order_id, status, held AS intent, voided
+  FROM known
+ WHERE CASE status
+           WHEN 'AUTHORIZING' THEN held IS NOT NULL OR voided
+           WHEN 'AUTHORIZED' THEN held IS DISTINCT FROM payment_intent OR voided
+           WHEN 'FAILED' THEN may_be_held OR voided
+           WHEN 'RELEASING' THEN voided
+           WHEN 'RELEASED' THEN held IS NULL OR NOT voided
+           ELSE true
+       END;
+
+-- name: I11 no forgotten unknown
+-- An unresolved operation has a time at which it is looked into, and after 48 hours a person.
+SELECT id AS operation_id, order_id, kind, state, sent_at, next_try_at
+  FROM payments_operation
+ WHERE state IN ('sent', 'unknown')
+   AND (next_try_at IS NULL OR sent_at < now() - interval '48 hours');
+
+-- name: I12 held money is booked once
+-- A succeeded authorization has one hold in the books, unless a run is still at work on the order
+-- or the money goes back; a failed one has none.
+SELECT op.id AS operation_id, op.order_id, op.state, count(j.id) AS journals
+  FROM payments_operation op
+  JOIN payments_payment p ON p.id = op.payment_id
+  LEFT JOIN escrow_journal j ON j.operation_id = op.id AND j.kind = 'hold'
+ WHERE op.kind = 'authorize' AND op.state IN ('succeeded', 'failed')
+ GROUP BY op.id, p.status
+HAVING CASE
+           WHEN op.state = 'failed' THEN count(j.id) > 0
+           WHEN count(j.id) > 0 THEN count(j.id) > 1
+           ELSE p.status NOT IN ('RELEASING', 'RELEASED') AND NOT EXISTS (
+               SELECT FROM sagas_run r
+                WHERE r.saga = 'create_order' AND r.key = op.order_id::text
+                  AND r.status IN ('RUNNING', 'WAITING', 'COMPENSATING', 'PARKED'))
+       END;
+
+-- name: I15 runner where needed
+-- An order has a runner exactly in the states that need one.
+SELECT id AS order_id, status, runner_id
+  FROM orders_order
+ WHERE (status IN ('PENDING', 'AWAITING_PAYMENT', 'CREATED') AND runner_id IS NOT NULL)
+    OR (status IN ('ACCEPTED', 'PLACED', 'ON_THE_WAY', 'DELIVERED', 'COMPLETING', 'COMPLETED',
+                   'COMPLETED_UNPAID') AND runner_id IS NULL);
+
+-- name: I20 no hold near its end
+-- The card's promise to an order on its way lasts at least another 12 hours.
+SELECT o.id AS order_id, o.status, p.payment_intent, p.capture_before
+  FROM orders_order o JOIN payments_payment p ON p.order_id = o.id
+ WHERE o.status IN ('CREATED', 'ACCEPTED', 'PLACED', 'ON_THE_WAY', 'DELIVERED', 'COMPLETING')
+   AND p.status = 'AUTHORIZED'
+   AND p.capture_before < now() + interval '12 hours';
+
+-- name: I21 history walks allowed edges
+-- An order's events lead from PENDING along allowed edges only.
+WITH allowed (source, target) AS (VALUES
+    ('PENDING', 'AWAITING_PAYMENT'), ('PENDING', 'CREATED'), ('PENDING', 'CANCELLED'),
+    ('AWAITING_PAYMENT', 'CREATED'), ('AWAITING_PAYMENT', 'CANCELLED'),
+    ('CREATED', 'ACCEPTED'), ('CREATED', 'CANCELLING'),
+    ('ACCEPTED', 'PLACED'), ('ACCEPTED', 'CREATED'), ('ACCEPTED', 'CANCELLING'),
+    ('PLACED', 'ON_THE_WAY'), ('PLACED', 'CANCELLING'),
+    ('ON_THE_WAY', 'DELIVERED'), ('ON_THE_WAY', 'CANCELLING'),
+    ('DELIVERED', 'COMPLETING'), ('DELIVERED', 'CANCELLING'),
+    ('COMPLETING', 'COMPLETED'), ('COMPLETING', 'COMPLETED_UNPAID'), ('COMPLETING', 'DELIVERED'),
+    ('COMPLETED_UNPAID', 'COMPLETED'),
+    ('CANCELLING', 'CANCELLED'), ('CANCELLING', 'CREATED'), ('CANCELLING', 'ACCEPTED'),
+    ('CANCELLING', 'PLACED'), ('CANCELLING', 'ON_THE_WAY'), ('CANCELLING', 'DELIVERED')
+), walked AS (
+    SELECT b.aggregateid, b.aggversion, b.payload ->> 'status' AS target,
+           lag(b.payload ->> 'status') OVER (PARTITION BY b.aggregateid ORDER BY b.aggversion) AS source
+      FROM events_outboxevent b JOIN orders_order o ON o.id = b.aggregateid
+     WHERE b.aggregatetype = 'order' AND b.type LIKE 'order.%' AND b.payload ? 'status'
+)
+SELECT w.aggregateid AS order_id, w.aggversion AS version, w.source, w.target
+  FROM walked w LEFT JOIN allowed a USING (source, target)
+ WHERE (w.source IS NOT NULL AND a.source IS NULL)
+    OR (w.source IS NULL AND w.aggversion = 1 AND w.target <> 'PENDING');
+
+-- name: I22 versions without a gap
+-- An order's events are numbered without a gap, up to where their counter stands.
+SELECT aggregateid AS order_id, lowest, highest, events, s.version AS counter
+  FROM (SELECT aggregatetype, aggregateid, min(aggversion) AS lowest, max(aggversion) AS highest,
+               count(*) AS events
+          FROM events_outboxevent GROUP BY aggregatetype, aggregateid) b
+  LEFT JOIN events_stream s USING (aggregatetype, aggregateid)
+ WHERE highest - lowest + 1 <> events OR highest IS DISTINCT FROM s.version;
+
+-- name: I23 order stands where its events say
+-- An order's status is that of its latest event and of its latest time, and its version counts
+-- its changes of status.
+SELECT o.id AS order_id, o.status, o.version, told.latest, told.changes
+  FROM orders_order o
+  LEFT JOIN (SELECT aggregateid, min(aggversion) AS lowest, count(*) AS changes,
+                    (array_agg(payload ->> 'status' ORDER BY aggversion DESC))[1] AS latest
+               FROM events_outboxevent
+              WHERE aggregatetype = 'order' AND type LIKE 'order.%' AND payload ? 'status'
+              GROUP BY aggregateid) told ON told.aggregateid = o.id
+ WHERE told.latest IS DISTINCT FROM o.status
+    -- Old events may be gone from the outbox; only a whole history can be counted.
+    OR (told.lowest = 1 AND told.changes <> o.version)
+    OR (to_jsonb(o) ->> (lower(o.status) || '_at'))::timestamptz IS DISTINCT FROM greatest(
+           pending_at, awaiting_payment_at, created_at, accepted_at, placed_at, on_the_way_at,
+           delivered_at, completing_at, completed_at, completed_unpaid_at, cancelling_at,
+           cancelled_at);
+
+-- name: I28 one currency per order
+-- Payment, operations, hold and entries of an order are in the order's currency.
+SELECT DISTINCT o.id AS order_id, o.currency, x.what, x.currency AS other
+  FROM orders_order o
+  JOIN (SELECT order_id, currency, 'payment' AS what FROM payments_payment
+         UNION ALL
+        SELECT order_id, currency, 'operation' FROM payments_operation
+         UNION ALL
+        SELECT order_id, currency, 'hold' FROM escrow_hold
+         UNION ALL
+        SELECT j.order_id, e.currency, 'entry'
+          FROM escrow_journal j JOIN escrow_entry e ON e.journal_id = j.id) x
+    ON x.order_id = o.id AND x.currency <> o.currency;
+
+-- name: I30 no card number at rest
+-- Nothing that is kept looks like a card number; the digits inside a UUID don't count.
+SELECT what, id
+  FROM (SELECT 'event' AS what, id::text, payload::text AS kept FROM events_outboxevent
+         UNION ALL
+        SELECT 'due event', id::text, payload::text FROM scheduler_scheduledevent
+         UNION ALL
+        SELECT 'operation', id::text, params::text || message FROM payments_operation
+         UNION ALL
+        SELECT 'run', id::text, facts::text || reason FROM sagas_run
+         UNION ALL
+        SELECT 'step', id::text, error FROM sagas_steplog WHERE error <> '') at_rest
+ WHERE regexp_replace(kept, '[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}', '', 'g')
+       ~ '\m[2-6](?:[ -]?\d){12,18}\M';
+
+-- name: I31 nothing open past its deadline
+-- No order still waits for its money 20 minutes after it was placed with no run to bring it.
+SELECT o.id AS order_id, o.status, o.pending_at
+  FROM orders_order o
+ WHERE o.status IN ('PENDING', 'AWAITING_PAYMENT')
+   AND o.pending_at < now() - interval '20 minutes'
+   AND NOT EXISTS (SELECT FROM sagas_run r
+                    WHERE r.saga = 'create_order' AND r.key = o.id::text
+                      AND r.status IN ('RUNNING', 'WAITING', 'COMPENSATING', 'PARKED'));
+
+-- name: I32 reversal mirrors its original
+-- A journal that reverses another has the same entries with their sides exchanged.
+SELECT r.id AS journal_id, r.reverses_id
+  FROM escrow_journal r
+ WHERE r.reverses_id IS NOT NULL
+   AND EXISTS (
+       (SELECT account_id, layer, side, amount, currency
+          FROM escrow_entry WHERE journal_id = r.id
+        EXCEPT ALL
+        SELECT account_id, layer, CASE side WHEN 'D' THEN 'C' ELSE 'D' END, amount, currency
+          FROM escrow_entry WHERE journal_id = r.reverses_id)
+        UNION ALL
+       (SELECT account_id, layer, CASE side WHEN 'D' THEN 'C' ELSE 'D' END, amount, currency
+          FROM escrow_entry WHERE journal_id = r.reverses_id
+        EXCEPT ALL
+        SELECT account_id, layer, side, amount, currency
+          FROM escrow_entry WHERE journal_id = r.id));
+
+-- name: I33 hold is what the books say
+-- While a hold stands its customer's and its three escrow accounts hold its amounts; then nothing.
+SELECT h.id AS hold_id, h.order_id, h.status, h.total, customer, food, delivery, platform
+  FROM escrow_hold h
+  LEFT JOIN (
+       SELECT a.order_id,
+              sum(signed) FILTER (WHERE a.code = 'customer_hold') AS customer,
+              sum(signed) FILTER (WHERE a.code = 'escrow_food') AS food,
+              sum(signed) FILTER (WHERE a.code = 'escrow_delivery') AS delivery,
+              sum(signed) FILTER (WHERE a.code = 'escrow_platform') AS platform
+         FROM escrow_account a
+         JOIN escrow_entry e ON e.account_id = a.id AND e.layer = 'pending'
+        CROSS JOIN LATERAL (
+              SELECT CASE e.side WHEN a.normal_side THEN e.amount ELSE -e.amount END AS signed) s
+        GROUP BY a.order_id) books ON books.order_id = h.order_id
+ CROSS JOIN LATERAL (SELECT CASE h.status WHEN 'HELD' THEN 1 ELSE 0 END AS held) still
+ WHERE ROW(coalesce(customer, 0), coalesce(food, 0), coalesce(delivery, 0), coalesce(platform, 0))
+       <> ROW(held * h.total, held * h.food_fee, held * h.delivery_fee, held * h.platform_fee);
+
+-- name: I34 cancelled order holds nobody's money
+-- A cancelled order has no hold and no authorization, unless a run or an operation still sees to it.
+SELECT o.id AS order_id, h.status AS hold, p.status AS payment, p.payment_intent
+  FROM orders_order o
+  LEFT JOIN escrow_hold h ON h.order_id = o.id
+  LEFT JOIN payments_payment p ON p.order_id = o.id
+ WHERE o.status = 'CANCELLED'
+   AND (h.status = 'HELD' OR p.status = 'AUTHORIZED')
+   AND NOT EXISTS (SELECT FROM sagas_run r
+                    WHERE r.saga = 'create_order' AND r.key = o.id::text
+                      AND r.status IN ('RUNNING', 'WAITING', 'COMPENSATING', 'PARKED'));
+
+-- name: I35 standing hold has its authorization
+-- A hold stands only on the succeeded authorization of the same order, while that is not given back.
+SELECT h.id AS hold_id, h.order_id, h.payment_operation_id, op.state, p.status AS payment
+  FROM escrow_hold h
+  JOIN orders_order o ON o.id = h.order_id
+  LEFT JOIN payments_operation op
+    ON op.id = h.payment_operation_id AND op.order_id = h.order_id AND op.kind = 'authorize'
+  LEFT JOIN payments_payment p ON p.id = op.payment_id
+ WHERE h.status = 'HELD'
+   AND (op.state, p.status) IS DISTINCT FROM ('succeeded', 'AUTHORIZED');
+
+-- name: I36 release is seen to
+-- A payment that is being given back has a run at work on it, an operation still watched, or a person.
+SELECT p.id AS payment_id, p.order_id, p.payment_intent
+  FROM payments_payment p
+ WHERE p.status = 'RELEASING'
+   AND NOT EXISTS (SELECT FROM payments_operation op
+                    WHERE op.payment_id = p.id AND op.state IN ('sent', 'unknown', 'needs_operator'))
+   AND NOT EXISTS (SELECT FROM sagas_run r
+                    WHERE r.key = p.order_id::text
+                      AND r.status IN ('RUNNING', 'WAITING', 'COMPENSATING', 'PARKED'));
+
+-- name: I37 created order has its timeout
+-- An order that waits for a runner has its ORDER_TIMEOUT, pending or fired, once its run has ended.
+SELECT o.id AS order_id, o.created_at
+  FROM orders_order o
+ WHERE o.status = 'CREATED'
+   AND NOT EXISTS (SELECT FROM scheduler_scheduledevent s
+                    WHERE s.entity_id = o.id AND s.event_type = 'ORDER_TIMEOUT'
+                      AND s.status IN ('PENDING', 'FIRED'))
+   AND NOT EXISTS (SELECT FROM sagas_run r
+                    WHERE r.key = o.id::text
+                      AND r.status IN ('RUNNING', 'WAITING', 'COMPENSATING', 'PARKED'));
+
+-- name: I38 nothing without its order
+-- Payments, holds and journals are about orders that exist.
+SELECT what, id, x.order_id
+  FROM (SELECT 'payment' AS what, id::text, order_id FROM payments_payment
+         UNION ALL
+        SELECT 'hold', id::text, order_id FROM escrow_hold
+         UNION ALL
+        SELECT 'journal', id::text, order_id FROM escrow_journal WHERE order_id IS NOT NULL) x
+ WHERE NOT EXISTS (SELECT FROM orders_order o WHERE o.id = x.order_id);
+
+-- name: E01 ended run is at rest
+-- A completed or compensated run has its end and no time to wake; a live one has no end.
+SELECT id AS run_id, saga, status, wake_at, lease_until, ended_at
+  FROM sagas_run
+ WHERE CASE WHEN status IN ('COMPLETED', 'COMPENSATED')
+            THEN ended_at IS NULL OR wake_at IS NOT NULL OR lease_until IS NOT NULL
+            ELSE ended_at IS NOT NULL
+       END;
+
+-- name: E02 no run is stuck
+-- A run that the engine moves has a time to wake, which is not a minute past unless a worker holds it.
+SELECT id AS run_id, saga, key, status, position, wake_at
+  FROM sagas_run
+ WHERE status IN ('RUNNING', 'WAITING', 'COMPENSATING')
+   AND (wake_at IS NULL OR wake_at < now() - interval '60 s')
+   AND (lease_until IS NULL OR lease_until < now());
+
+-- name: E03 run stands inside its saga
+-- A run under way stands at a step that its saga has.
+SELECT r.id AS run_id, r.saga, r.status, r.position, l.value AS steps
+  FROM sagas_run r
+  -- How many steps each saga has, which only the code knows; in psql this is empty.
+  LEFT JOIN jsonb_each_text(nullif(current_setting('campusg.saga_lengths', true), '')::jsonb) l
+    ON l.key = r.saga
+ WHERE r.status IN ('RUNNING', 'WAITING', 'COMPENSATING')
+   AND (r.position < 1 OR r.position > l.value::int);
+
+-- name: E04 run and order agree
+-- After a completed create_order its order is on its way; after a compensated one it is cancelled.
+SELECT r.id AS run_id, r.key, r.status, o.status AS order_status
+  FROM sagas_run r
+  LEFT JOIN orders_order o ON o.id::text = r.key
+ WHERE r.saga = 'create_order'
+   AND ((r.status = 'COMPLETED' AND coalesce(o.status, 'PENDING') IN ('PENDING', 'AWAITING_PAYMENT'))
+        OR (r.status = 'COMPENSATED' AND o.status <> 'CANCELLED'));
+
+-- name: E05 nothing due is left lying
+-- No due event is still pending a minute after its time.
+SELECT id AS event_id, event_type, entity_id, due_at
+  FROM scheduler_scheduledevent
+ WHERE status = 'PENDING' AND due_at < now() - interval '60 s';

@@ -1,0 +1,128 @@
+"""The auditor finds every planted wrong, names it rightly, and leaves healthy books alone."""
+
+import re
+from collections import Counter
+
+import pytest
+from django.core.management import call_command
+from django.db import InternalError, connection, transaction
+from django.utils import timezone
+
+from campusg.ids import new_id
+from escrow import services as escrow
+from orders.states import edges
+from payments import services as payments
+from sagas import books
+from sagas.models import Run, RunStatus
+from tests.factories import an_order
+from tests.sagas.orders_at_rest import a_cancelled_order, a_created_order, authorized
+from tests.sagas.plantings import PLANTINGS, Planting, run, sql, unguard
+
+
+def found() -> Counter[str]:
+    """How many rows break each invariant. Other tests may have left some: only what a test adds
+    is its own."""
+    return Counter({v.invariant.name: v.count for v in books.violations()})
+
+
+@pytest.mark.parametrize(
+    "planting", PLANTINGS, ids=lambda p: f"{p.name.split()[0]}{p.plant.__name__}"
+)
+def test_a_planted_wrong_is_caught_by_name(db: None, planting: Planting) -> None:
+    unguard()
+    before = found()
+    planting.plant()
+    assert set(found() - before) == {planting.name} | planting.also
+
+
+def test_every_invariant_has_a_planting_and_a_sentence() -> None:
+    assert [i.name for i in books.invariants()] == list(dict.fromkeys(p.name for p in PLANTINGS))
+    assert all(i.sentence.endswith(".") for i in books.invariants())
+
+
+def test_orders_that_went_well_or_were_undone_break_nothing(db: None) -> None:
+    before = found()
+    a_created_order()
+    a_cancelled_order()
+    an_order()
+    assert not found() - before
+
+
+def test_what_a_live_run_still_works_at_is_not_wrong_yet(db: None) -> None:
+    order = an_order()
+    before = found()
+    run(RunStatus.RUNNING, 4, key=order.id, wake_at=timezone.now())
+    authorized(order)
+    assert not found() - before
+    Run.objects.filter(key=str(order.id)).update(
+        status=RunStatus.COMPLETED, position=7, wake_at=None, ended_at=timezone.now()
+    )
+    assert set(found() - before) == {"I12 held money is booked once", "E04 run and order agree"}
+
+
+def test_a_release_whose_answer_is_awaited_is_not_forgotten(db: None) -> None:
+    order = an_order()
+    authorized(order)
+    before = found()
+    payments.prepare_release(order_id=order.id)
+    assert "I36 release is seen to" not in found() - before
+
+
+def test_a_hold_that_was_put_back_leaves_the_books_in_order(db: None) -> None:
+    order = a_created_order()
+    before = found()
+    escrow.cancel(order_id=order.id)
+    # The books themselves are right; it is the open order that lacks its cover.
+    assert set(found() - before) == {"I06 open order is covered"}
+
+
+def test_a_uuid_of_digits_is_no_card_number(db: None) -> None:
+    order = a_created_order()
+    before = found()
+    unguard()
+    sql(
+        "UPDATE events_outboxevent SET payload = payload ||"
+        """ '{"note": "42424242-4242-4242-4242-424242424242"}' WHERE aggregateid = %(id)s""",
+        id=order.id,
+    )
+    assert "I30 no card number at rest" not in found() - before
+
+
+def test_the_edges_in_the_sql_are_those_of_the_code() -> None:
+    (walk,) = [i for i in books.invariants() if i.name.startswith("I21")]
+    assert set(re.findall(r"\('(\w+)', '(\w+)'\)", walk.sql)) == set(edges())
+
+
+def test_the_audit_sees_one_moment_and_can_change_nothing(committed_db: None) -> None:
+    with books.snapshot(), connection.cursor() as cursor:
+        cursor.execute("SHOW transaction_isolation")
+        assert cursor.fetchone() == ("repeatable read",)
+        books.violations()
+        with pytest.raises(InternalError, match="read-only"), transaction.atomic():
+            Run.objects.update(reason="changed by an audit")
+
+
+def test_the_command_tells_the_rows_and_fails_until_they_are_mended(
+    committed_db: None, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Alone, because the other tests of this run may have left what it would rightly report.
+    (resting,) = [i for i in books.invariants() if i.name.startswith("E01")]
+    monkeypatch.setattr(books, "invariants", lambda: (resting,))
+    key = new_id()
+    for saga in range(books.ROWS_SHOWN + 2):
+        Run.objects.create(saga=f"audited_{saga}", key=str(key), status=RunStatus.COMPLETED)
+    mine = Run.objects.filter(key=str(key))
+    try:
+        with pytest.raises(SystemExit) as exit_:
+            call_command("verify_books")
+        told = capsys.readouterr().out
+        assert exit_.value.code == 1
+        assert told.startswith("E01 ended run is at rest: 22 rows\n  A completed or compensated")
+        assert told.count("run_id=") == books.ROWS_SHOWN
+        assert "… and 2 more" in told
+        assert told.endswith("1 violation\n")
+        mine.update(ended_at=timezone.now())
+        call_command("verify_books")
+        assert capsys.readouterr().out == "0 violations\n"
+    finally:
+        mine.delete()
