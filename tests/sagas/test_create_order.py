@@ -3,6 +3,8 @@
 from collections.abc import Callable
 
 import pytest
+import requests
+from django.conf import settings
 from django.db import transaction
 
 from campusg.ids import new_id
@@ -193,16 +195,13 @@ def test_the_same_start_returns_the_run_that_is_under_way(place: Place) -> None:
     placed = place(customer=customer, restaurant=restaurant, kind="latency", seconds=1)
     again = start(create_order, str(placed.id), **requested(placed.id, customer, restaurant))
     assert again.pk == placed.run_id
+    others = requested(placed.id, customer, restaurant) | {"delivery_location": "elsewhere"}
     with pytest.raises(RunExists):
-        facts = requested(placed.id, customer, restaurant) | {"delivery_location": "elsewhere"}
-        start(create_order, str(placed.id), **facts)
+        start(create_order, str(placed.id), **others)
     assert placed.rests().intents() == 1
 
 
 def quiet(placed: Placed) -> None:
     """Let the sandbox behave again."""
-    import requests
-    from django.conf import settings
-
     faults = f"{settings.STRIPE_API_BASE}/_sandbox/faults"
     requests.delete(faults, timeout=10).raise_for_status()
