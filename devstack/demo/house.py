@@ -1,0 +1,177 @@
+"""The demo's campus: servers, tables and people made anew, and our processes kept alive on them."""
+
+import json
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psycopg2
+import requests
+
+from devstack.errors import StackError
+from devstack.part import last_lines
+from devstack.process import end, spawn, wait_until
+from devstack.stack import DEFAULT_FOLDER, Stack
+from devstack.state import free_port
+from devstack.stripe import CHECKOUT, import_path
+from devstack.supervisor import Command, Supervisor
+
+FOLDER = DEFAULT_FOLDER / "demo"
+PARTS = ("postgres", "valkey", "stripe")
+READY_WITHIN = 30.0  # seconds until the site answers and every worker takes messages
+PASSWORD = "lunch-hour"
+#: Local steps are short and bound to the processor, remote ones wait for the network.
+WORKERS = {
+    "worker-local-1": ["-P", "solo", "-Q", "local"],
+    "worker-remote": ["-P", "threads", "-c", "16", "-Q", "remote"],
+}
+
+
+class Inhabited(StackError):
+    """The given database is in use."""
+
+
+@dataclass(frozen=True)
+class House:
+    """A campus that is open."""
+
+    stack: Stack
+    supervisor: Supervisor
+    site: str
+    env: Mapping[str, str]
+    people: Mapping[str, Any]  # what `seed_campus` wrote down
+
+    def books(self) -> str:
+        """What `manage.py verify_books` prints."""
+        return _manage(self.stack.folder, self.env, "verify_books")[1].read_text()
+
+    def check_servers(self) -> None:
+        """Raises StackError when a server has died: that is no part of the play."""
+        for name in self.stack.dead():
+            log = self.stack.parts[name].log
+            raise StackError(f"{name} died; the end of {log}:\n{last_lines(log)}")
+
+
+@contextmanager
+def opened(customers: int, say: Callable[[str], None]) -> Iterator[House]:
+    """A new campus with that many customers, closed again at the end.
+
+    Raises AlreadyRunning when an earlier demo was kept, StackError when something fails.
+    """
+    # Pretend cards go to a pretend Stripe, whatever this shell is set up for.
+    for name in ("STRIPE_API_BASE", "STRIPE_SECRET_KEY"):
+        os.environ.pop(name, None)
+    with Stack(FOLDER, PARTS, fresh=PARTS) as stack:
+        for old in stack.folder.glob("*.log"):
+            old.unlink()
+        say(f"servers up in {stack.seconds:.1f} s: {', '.join(PARTS)}")
+        env = {
+            **os.environ,
+            **stack.env,
+            "PYTHONPATH": import_path(),
+            "DJANGO_SETTINGS_MODULE": "devstack.demo.settings",
+        }
+        if "postgres" not in stack.parts:
+            _refuse_an_inhabited_database(stack.env["DATABASE_URL"])
+        _prepare(stack.folder, env, "migrate")
+        port = free_port()
+        supervisor = Supervisor(_processes(env, stack.folder, port), on_change=stack.record)
+        try:
+            supervisor.start(background=True)
+            people = _seed(stack.folder, env, customers)
+            site = f"http://127.0.0.1:{port}"
+            _wait_until_open(stack.folder, site)
+            yield House(stack, supervisor, site, env, people)
+        finally:
+            supervisor.stop()
+
+
+def welcome(house: House) -> str:
+    """Where to go in a campus that stays open, and as whom."""
+    folder = house.stack.folder
+    customer = house.people["customers"][0]["username"]
+    lines = [
+        "The campus stays open until Ctrl-C.",
+        f"  admin      {house.site}/admin/  as {house.people['admin']['username']} / {PASSWORD}",
+        f"  API        {house.site}/api/docs  as {customer} / {PASSWORD}",
+        f"  Stripe     {house.stack.env['STRIPE_API_BASE']}/",
+        f"  logs       {folder}/*.log",
+        f"  manage.py  set -a; . {folder}/env; set +a; python manage.py saga list",
+    ]
+    return "\n".join(lines)
+
+
+def _processes(env: Mapping[str, str], folder: Path, port: int) -> dict[str, Command]:
+    """Web, workers and beat, as a deployment runs them when it is tuned."""
+    web = ["gunicorn", "campusg.wsgi", "--bind", f"127.0.0.1:{port}"]
+    web += ["--worker-class", "gthread", "--workers", "2", "--threads", "8", "--no-control-socket"]
+    celery = ["celery", "-A", "campusg"]
+    modules = {
+        name: [*celery, "worker", "-n", name, "-l", "info", *flags]
+        for name, flags in WORKERS.items()
+    }
+    modules |= {"web": web, "beat": [*celery, "beat"]}
+    return {
+        name: Command([sys.executable, "-m", *argv], env, folder / f"{name}.log")
+        for name, argv in modules.items()
+    }
+
+
+def _seed(folder: Path, env: Mapping[str, str], customers: int) -> dict[str, Any]:
+    """People, kitchens and cards; every tenth card declines, one kitchen in eight is frozen."""
+    path = folder / "people.json"
+    options = {"customers": customers, "restaurants": 8, "frozen": 1, "declined-share": 0.1}
+    flags = [f"--{name}={value}" for name, value in options.items()]
+    _prepare(folder, env, "seed_campus", f"--json={path}", f"--password={PASSWORD}", *flags)
+    people: dict[str, Any] = json.loads(path.read_text())
+    return people
+
+
+def _wait_until_open(folder: Path, site: str) -> None:
+    def answers() -> bool:
+        try:
+            return requests.get(f"{site}/readyz", timeout=2).ok
+        except requests.RequestException:
+            return False
+
+    def takes_messages(name: str) -> bool:
+        log = folder / f"{name}.log"
+        return log.exists() and b" ready." in log.read_bytes()
+
+    if not wait_until(lambda: all(map(takes_messages, WORKERS)) and answers(), READY_WITHIN):
+        raise StackError(f"The campus did not open within {READY_WITHIN:.0f} s; see {folder}/*.log")
+
+
+def _manage(folder: Path, env: Mapping[str, str], *command: str) -> tuple[int, Path]:
+    """Run a management command to its end; its exit code and its log."""
+    log = folder / f"{command[0]}.log"
+    argv = [sys.executable, str(CHECKOUT / "manage.py"), *command]
+    process = spawn(argv, env=env, log=log, stop_signal=signal.SIGTERM)
+    try:
+        return process.wait(), log
+    finally:
+        end(process, signal.SIGTERM)
+
+
+def _prepare(folder: Path, env: Mapping[str, str], *command: str) -> None:
+    """Run a management command that must succeed. Raises StackError with its last words."""
+    code, log = _manage(folder, env, *command)
+    if code != 0:
+        said = last_lines(log, 15)
+        raise StackError(f"`manage.py {command[0]}` failed; the end of {log}:\n{said}")
+
+
+def _refuse_an_inhabited_database(url: str) -> None:
+    """The proof counts every row there is, and pretend people don't belong among real ones."""
+    with closing(psycopg2.connect(url)) as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT to_regclass('users_user') IS NOT NULL")
+        if cursor.fetchone() == (True,):
+            raise Inhabited(
+                "DATABASE_URL names a database in which CampusG already lives; the demo wants an "
+                "empty one, or none: then it brings its own."
+            )

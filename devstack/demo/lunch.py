@@ -1,0 +1,77 @@
+"""A generated lunch hour: who orders what, where and when. The same seed gives the same lunch."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from random import Random
+from typing import Any
+from uuid import UUID
+
+#: So that nobody runs into the limit on unpaid orders, however long Stripe takes.
+ORDERS_EACH = 3
+PLACES = ("Dorm 4, room", "Library, desk", "Physics, lab", "Gym, locker", "Main lawn, bench")
+
+
+@dataclass(frozen=True)
+class Kitchen:
+    """A restaurant and the ids of what it sells."""
+
+    id: str
+    dishes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Meal:
+    """One order somebody will place: at which part of the hour, 0 to 1, and under which key."""
+
+    at: float
+    customer: str
+    kitchen: str
+    items: tuple[tuple[str, int], ...]
+    place: str
+    key: str
+    taps_twice: bool
+
+    @property
+    def body(self) -> dict[str, Any]:
+        """What is posted."""
+        return {
+            "restaurant_id": self.kitchen,
+            "items": [{"menu_item_id": dish, "quantity": count} for dish, count in self.items],
+            "delivery_location": self.place,
+        }
+
+
+def customers_for(orders: int) -> int:
+    """How many customers such a lunch needs; a few to spare, or all would order equally often."""
+    return max(2, -(-orders * 6 // (5 * ORDERS_EACH)))
+
+
+def lunch_hour(
+    seed: int, orders: int, customers: Sequence[str], kitchens: Sequence[Kitchen]
+) -> list[Meal]:
+    """`orders` meals in the order of their times, the first at 0; most come before half past.
+
+    Raises ValueError when there are too few customers for that many.
+    """
+    random = Random(seed)
+    hungry = random.sample([*customers] * ORDERS_EACH, orders)
+    times = sorted(random.betavariate(2, 3) for _ in hungry)
+    # Some kitchens are loved and some are near.
+    loved = [random.uniform(1, 4) for _ in kitchens]
+    return [
+        _meal(random, at - times[0], customer, random.choices(kitchens, loved)[0])
+        for at, customer in zip(times, hungry, strict=True)
+    ]
+
+
+def _meal(random: Random, at: float, customer: str, kitchen: Kitchen) -> Meal:
+    dishes = random.sample(kitchen.dishes, random.randint(1, min(3, len(kitchen.dishes))))
+    return Meal(
+        at=at,
+        customer=customer,
+        kitchen=kitchen.id,
+        items=tuple((dish, random.choice((1, 1, 1, 2, 2, 3))) for dish in dishes),
+        place=f"{random.choice(PLACES)} {random.randint(1, 40)}",
+        key=str(UUID(int=random.getrandbits(128), version=4)),
+        taps_twice=random.random() < 0.1,
+    )

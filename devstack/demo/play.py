@@ -1,0 +1,124 @@
+"""One lunch hour from an empty folder to the proof: orders, faults, killed workers, quiet."""
+
+import time
+from collections.abc import Mapping
+from contextlib import closing
+from dataclasses import dataclass, field
+from typing import Any
+
+from devstack.demo import report
+from devstack.demo.clients import Phones, Placement, kitchens
+from devstack.demo.house import PASSWORD, House, opened, welcome
+from devstack.demo.lunch import customers_for, lunch_hour
+from devstack.demo.proof import Check, Evidence, checks
+from devstack.demo.sandbox import Sandbox
+from devstack.demo.show import Board, Progress
+from devstack.demo.watch import Counts, Watch
+from devstack.up import keep_alive
+
+STOPPED = 130  # what a shell says of a command that Ctrl-C ended
+ORDERS_PER_SECOND = 8.0
+SHORTEST_LUNCH = 5.0  # seconds
+KILLS_AT = (0.4, 0.8)  # parts of the hour
+QUIET_WITHIN = 60.0  # seconds after the last order
+
+
+@dataclass
+class Play:
+    """What is being played, and the exit code as far as it is known."""
+
+    board: Board
+    orders: int
+    seed: int
+    keep: bool
+    ending: int = STOPPED
+    kills: int = 0
+    _created_seen: bool = field(default=False, init=False)
+
+    def run(self) -> None:
+        """Play it. Raises StackError when something breaks that should not."""
+        with opened(customers_for(self.orders), self.board.say) as house:
+            sandbox = Sandbox(house.stack.env["STRIPE_API_BASE"])
+            with closing(Watch(house.stack.env["DATABASE_URL"])) as watch:
+                with self.board:
+                    placements = self._lunch(house, sandbox, watch)
+                found = self._report(house, sandbox, watch, placements)
+            wrong = [str(check) for check in found if not check.holds]
+            self.ending = 1 if wrong else 0
+            if self.keep:
+                self.board.note(welcome(house))
+            self.board.end(f"FAILED: {'. '.join(wrong)}" if wrong else "OK")
+            if self.keep:
+                keep_alive(house.stack, self.board.note)
+
+    def _lunch(self, house: House, sandbox: Sandbox, watch: Watch) -> list[Placement]:
+        """Place every order, with the workers killed on the way, and wait for quiet."""
+        customers = [person["username"] for person in house.people["customers"]]
+        menus = kitchens(house.site, customers[0], PASSWORD)
+        meals = lunch_hour(self.seed, self.orders, customers, menus)
+        seconds = max(SHORTEST_LUNCH, self.orders / ORDERS_PER_SECOND)
+        sandbox.misbehave(self.seed)
+        self.board.say(f"lunch: {self.orders} orders, the hour in {seconds:.0f} s")
+        kills = [*KILLS_AT]
+        with Phones(house.site, PASSWORD, meals, seconds) as phones:
+            while not phones.done:
+                counts = self._look(house, sandbox, watch, phones)
+                if kills and phones.hour >= kills[0] and counts.live:
+                    self._kill(house, counts)
+                    del kills[0]
+                time.sleep(0.05)
+            deadline = time.monotonic() + QUIET_WITHIN
+            while watch.moving() and time.monotonic() < deadline:
+                self._look(house, sandbox, watch, phones)
+                time.sleep(0.1)
+            return phones.placements
+
+    def _kill(self, house: House, counts: Counts) -> None:
+        workers = house.supervisor.pids("worker")
+        house.supervisor.kill_all("worker")
+        self.kills += len(workers)
+        self.board.say(f"kill -9 of all {len(workers)} workers amid {counts.live} live runs")
+
+    def _look(self, house: House, sandbox: Sandbox, watch: Watch, phones: Phones) -> Counts:
+        house.check_servers()
+        counts = watch.counts()
+        if counts.created and not self._created_seen:
+            self._created_seen = True
+            self.board.say("the first order is CREATED")
+        self.board.show(lambda: _progress(counts, sandbox.totals(), phones.hour))
+        return counts
+
+    def _report(
+        self, house: House, sandbox: Sandbox, watch: Watch, placements: list[Placement]
+    ) -> list[Check]:
+        """Hear every witness and print the tables."""
+        evidence = Evidence(
+            placements=placements,
+            orders=watch.orders(),
+            runs=watch.runs(),
+            standing=sandbox.standing(),
+            open=watch.open(),
+            books=house.books(),
+        )
+        found, totals = checks(evidence), sandbox.totals()
+        self.board.print(
+            report.outcomes(watch.outcomes()),
+            report.latencies(placements, watch.created_at()),
+            report.operations(watch.operations(), totals),
+            report.troubles(self.kills, watch.counts().recovered, totals),
+            report.proof(found),
+        )
+        return found
+
+
+def _progress(counts: Counts, totals: Mapping[str, Any], hour: float) -> Progress:
+    return Progress(
+        time=f"12:{int(hour * 59):02}",
+        placed=counts.orders,
+        created=counts.created,
+        cancelled=counts.cancelled,
+        in_flight=counts.live,
+        recovered=counts.recovered,
+        sandbox_requests=sum(totals["requests"].values()),
+        faults_fired=sum(totals["faults"].values()),
+    )

@@ -1,0 +1,76 @@
+"""The tables at the end: what became of the orders, how fast, what went wrong, and the proof."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from rich import box
+from rich.table import Table
+
+from devstack.demo.clients import Placement
+from devstack.demo.proof import Check
+
+
+def outcomes(rows: Iterable[tuple[str, str, int]]) -> Table:
+    """Orders by how they ended and why."""
+    table = _table("Outcomes", "status", "because", "orders")
+    for status, cause, count in rows:
+        table.add_row(status, cause, str(count))
+    return table
+
+
+def latencies(placements: Sequence[Placement], created_at: Mapping[str, float]) -> Table:
+    """How long customers waited, in milliseconds, faults and killed workers included."""
+    answered = [1000 * each.seconds for each in placements if each.order_ids]
+    created = [
+        1000 * (created_at[each.order_ids[0]] - each.sent)
+        for each in placements
+        if each.order_ids and each.order_ids[0] in created_at
+    ]
+    table = _table("Latency", "", "p50", "p95")
+    for name, values in (("POST answered", answered), ("POST to CREATED", created)):
+        table.add_row(name, *(f"{quantile(values, part):.0f} ms" for part in (0.5, 0.95)))
+    return table
+
+
+def troubles(kills: int, recovered: int, totals: Mapping[str, Any]) -> Table:
+    """What was done to the campus, and what it did about it."""
+    table = _table("Trouble", "", "times")
+    table.add_row("workers killed with SIGKILL", str(kills))
+    table.add_row("runs recovered by the sweep", str(recovered))
+    for kind, count in sorted(totals["faults"].items()):
+        table.add_row(f"sandbox: {kind}", str(count))
+    return table
+
+
+def operations(rows: Iterable[tuple[str, str, bool, int, int]], totals: Mapping[str, Any]) -> Table:
+    """The calls that were intended, and all requests that the sandbox saw."""
+    table = _table("Stripe", "operation", "state", "operations", "calls")
+    for kind, state, watched, count, calls in rows:
+        table.add_row(kind, f"{state}, watched" if watched else state, str(count), str(calls))
+    table.add_section()
+    table.add_row("requests at the sandbox", "", "", str(sum(totals["requests"].values())))
+    table.add_row("answered from their key", "", "", str(totals["replays"]))
+    return table
+
+
+def proof(found: Iterable[Check]) -> Table:
+    """Every sentence, whether it holds, and its figure."""
+    table = _table("Proof", "", "sentence", "figure")
+    for check in found:
+        mark = "[green]✓[/]" if check.holds else "[red]✗[/]"
+        table.add_row(mark, check.sentence, check.figure)
+    return table
+
+
+def quantile(values: Iterable[float], part: float) -> float:
+    """The smallest value that `part` of all do not exceed; 0 of none."""
+    ordered = sorted(values)
+    return ordered[max(0, -(-int(part * 100) * len(ordered) // 100) - 1)] if ordered else 0.0
+
+
+def _table(title: str, *columns: str) -> Table:
+    table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD)
+    for name in columns:
+        numeric = name in ("orders", "p50", "p95", "times", "operations", "calls", "figure")
+        table.add_column(name, justify="right" if numeric else "left")
+    return table
