@@ -13,6 +13,7 @@ from campusg.ids import new_id
 from events.models import OutboxEvent
 from orders.models import Order, Restaurant
 from payments.models import Operation, Payment
+from sagas.books import violations
 from sagas.create_order import create_order
 from sagas.engine.starting import start
 from sagas.models import ACTIVE, Run
@@ -89,8 +90,6 @@ def everything(order_id: UUID) -> list[Any]:
 def books(committed_db: None) -> Iterator[None]:
     """After the story, not one invariant of the whole database is violated."""
     yield
-    from sagas.books import violations
-
     assert violations() == []
 
 
