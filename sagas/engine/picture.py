@@ -22,7 +22,7 @@ class Line:
 def lines(saga: Saga) -> list[Line]:
     """The saga's steps and events in the order in which they happen, numbered from 1."""
     return [
-        Line(number, position, text, is_event, *(("", "") if is_event else _sides(row)))
+        Line(number, position, text, is_event, *(("", "") if is_event else (undo(row), marks(row))))
         for number, (position, row, text, is_event) in enumerate(_happenings(saga), 1)
     ]
 
@@ -62,6 +62,22 @@ def mermaid(saga: Saga) -> str:
     )
 
 
+def undo(row: Step) -> str:
+    """The name of what takes a step back, or nothing."""
+    return row.compensate.name if row.compensate else ""
+
+
+def marks(row: Step) -> str:
+    """What is special about a step, in words."""
+    special = {
+        "calls out": row.do.remote,
+        "optional": row.optional,
+        "pivot": row.pivot,
+        "undone even after a failed undo": row.undo_after_failure,
+    }
+    return ", ".join(mark for mark, holds in special.items() if holds)
+
+
 def aligned(rows: Iterable[Sequence[str]]) -> list[str]:
     """Rows of cells as lines of text, each column as wide as its widest cell."""
     cells = [list(row) for row in rows]
@@ -77,17 +93,6 @@ def _happenings(saga: Saga) -> Iterator[tuple[int, Step, str, bool]]:
         yield position, row, row.do.name, False
         if row.emits:
             yield position, row, row.emits, True
-
-
-def _sides(row: Step) -> tuple[str, str]:
-    marks = {
-        "calls out": row.do.remote,
-        "optional": row.optional,
-        "pivot": row.pivot,
-        "undone even after a failed undo": row.undo_after_failure,
-    }
-    undo = row.compensate.name if row.compensate else ""
-    return undo, ", ".join(mark for mark, holds in marks.items() if holds)
 
 
 def _shape(line: Line) -> str:

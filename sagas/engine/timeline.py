@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sagas.engine.definition import Saga, saga_named
+from sagas.engine.picture import marks, undo
 from sagas.models import LIVE, Direction, Run, StepLog, StepState
 
 
@@ -14,7 +15,7 @@ class Act:
     state: StepState
     attempt: int
     started_at: datetime
-    took: timedelta | None
+    took: str
     error: str
 
 
@@ -25,6 +26,7 @@ class Row:
     position: int
     name: str
     emits: str
+    marks: str
     undo_name: str
     at_hand: bool
     done: Act | None
@@ -39,29 +41,37 @@ def timeline(run: Run) -> list[Row]:
     return [_row(run, saga, position, logged) for position in positions]
 
 
-def took(duration: timedelta | None) -> str:
-    """`0.412 s`, `3 min 20 s`, or nothing while it is not over."""
-    if duration is None:
+def step_at_hand(run: Run) -> str:
+    """`3/6 payments.authorize`; nothing when the run has ended or its saga is unknown."""
+    saga = saga_named(run.saga)
+    if saga is None or run.status not in LIVE or not 0 < run.position <= saga.length:
         return ""
-    seconds = duration.total_seconds()
-    if seconds < 60:
-        return f"{seconds:.3f} s"
-    return f"{int(seconds // 60)} min {int(seconds % 60)} s"
+    row = saga.step(run.position)
+    undoing = not run.forward and row.compensate is not None
+    return f"{run.position}/{saga.length} {undo(row) if undoing else row.do.name}"
 
 
 def _row(run: Run, saga: Saga | None, position: int, logged: dict[tuple[int, str], StepLog]) -> Row:
-    do, undo = (logged.get((position, way)) for way in (Direction.DO, Direction.UNDO))
-    name, emits, undo_name = do.participant if do else "", "", undo.participant if undo else ""
+    did, undid = (logged.get((position, way)) for way in (Direction.DO, Direction.UNDO))
     if saga is not None:
-        row = saga.step(position)
-        name, emits = row.do.name, row.emits or ""
-        undo_name = row.compensate.name if row.compensate else ""
+        step = saga.step(position)
+        names = step.do.name, step.emits or "", marks(step), undo(step)
+    else:
+        names = did.participant if did else "", "", "", undid.participant if undid else ""
     at_hand = run.status in LIVE and run.position == position
-    return Row(position, name, emits, undo_name, at_hand, _act(do), _act(undo))
+    return Row(position, *names, at_hand, _act(did), _act(undid))
 
 
 def _act(log: StepLog | None) -> Act | None:
     if log is None:
         return None
-    over = log.ended_at - log.started_at if log.ended_at else None
-    return Act(StepState(log.state), log.attempt, log.started_at, over, log.error)
+    took = _lasting(log.ended_at - log.started_at) if log.ended_at else ""
+    return Act(StepState(log.state), log.attempt, log.started_at, took, log.error)
+
+
+def _lasting(duration: timedelta) -> str:
+    """`0.412 s`, or `3 min 20 s`."""
+    seconds = duration.total_seconds()
+    if seconds < 60:
+        return f"{seconds:.3f} s"
+    return f"{int(seconds // 60)} min {int(seconds % 60)} s"

@@ -12,7 +12,7 @@ from campusg.money import formatted
 from sagas.engine.definition import Saga, saga_named
 from sagas.engine.picture import aligned
 from sagas.engine.telling import tell
-from sagas.engine.timeline import Act, timeline, took
+from sagas.engine.timeline import Act, step_at_hand, timeline
 from sagas.models import LIVE, Run, RunStatus
 
 LIMIT = 50
@@ -74,7 +74,7 @@ def _line(run: Run) -> tuple[str, ...]:
     why = tell(run).why
     short = why if len(why) <= WHY_SHOWN else f"{why[: WHY_SHOWN - 1]}…"
     since = f"{run.changed_at:%Y-%m-%d %H:%M:%S}"
-    return str(run.pk), run.saga, run.key, run.status, _step(run), since, short
+    return str(run.pk), run.saga, run.key, run.status, step_at_hand(run) or "-", since, short
 
 
 def _page(run: Run) -> str:
@@ -110,7 +110,7 @@ def _cells(act: Act | None) -> tuple[str, str, str, str, str]:
     if act is None:
         return "-", "", "", "", ""
     started = f"{act.started_at:%H:%M:%S.%f}"[:-3]
-    return act.state, str(act.attempt), started, took(act.took), act.error
+    return act.state, str(act.attempt), started, act.took, act.error
 
 
 def _found(wanted: str) -> list[Run]:
@@ -144,10 +144,3 @@ def _uuid(prefix: str, filler: str) -> UUID:
 def _fingerprint(name: str) -> str:
     saga: Saga | None = saga_named(name)
     return saga.fingerprint if saga else "no such saga"
-
-
-def _step(run: Run) -> str:
-    saga = saga_named(run.saga)
-    if saga is None or not 0 < run.position <= saga.length or run.status not in LIVE:
-        return "-"
-    return f"{run.position}/{saga.length} {saga.action(run.position, forward=run.forward).name}"
