@@ -1,13 +1,13 @@
 """Every URL of the site."""
 
 from django.contrib import admin
-from django.urls import include, path, re_path
+from django.urls import URLPattern, URLResolver, include, path, re_path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
 from campusg.api.health import healthz, readyz
 from campusg.api.views import NoSuchPath, Root
 
-api = [
+api: list[URLPattern | URLResolver] = [
     path("", Root.as_view(), name="api-root"),
     path("", include("users.urls")),
     path("", include("orders.urls")),

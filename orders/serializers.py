@@ -8,7 +8,7 @@ from rest_framework import serializers
 from rest_framework.reverse import reverse
 from rest_framework.utils.html import is_html_input
 
-from campusg.api.serializers import StrictSerializer
+from campusg.api.serializers import Looking, StrictSerializer
 from orders.models import QUANTITY_MAX, MenuItem, Order, OrderItem, Restaurant
 from orders.services import LINES_MAX
 from orders.states import OrderStatus, timestamp_of
@@ -40,7 +40,7 @@ class NewOrderSerializer(StrictSerializer):
     """What a customer asks for. Prices, fees and status are the server's."""
 
     restaurant_id = serializers.UUIDField(help_text="One of /api/restaurants.")
-    items = NewLineSerializer(
+    items = NewLineSerializer(  # type: ignore[call-arg]  # they are the list's
         many=True,
         min_length=1,
         max_length=LINES_MAX,
@@ -57,6 +57,13 @@ class NewOrderSerializer(StrictSerializer):
             **self.validated_data,
             "items": [{**line, "menu_item_id": str(line["menu_item_id"])} for line in lines],
         }
+
+
+class OrdersLooking(Looking):
+    """Which orders to list."""
+
+    status = serializers.ChoiceField(OrderStatus.choices, required=False)
+    restaurant_id = serializers.UUIDField(required=False)
 
 
 class OrderItemSerializer(serializers.ModelSerializer):
@@ -86,7 +93,7 @@ class OrderSerializer(serializers.ModelSerializer):
     def get_url(self, order: Order) -> str:
         return reverse("order", [order.pk], request=self.context.get("request"))
 
-    @extend_schema_field({"type": "string", "format": "uri", "nullable": True})
+    @extend_schema_field({"type": ["string", "null"], "format": "uri"})
     def get_run(self, order: Any) -> str | None:
         if order.run_id is None:
             return None

@@ -3,7 +3,7 @@
 import re
 import time
 from itertools import chain, repeat
-from typing import Any, ClassVar
+from typing import Any
 from uuid import UUID
 
 from django.db.models import OuterRef, QuerySet, Subquery, TextField
@@ -21,6 +21,7 @@ from orders.selectors import visible_to
 from orders.serializers import (
     NewOrderSerializer,
     OrderSerializer,
+    OrdersLooking,
     PlacedSerializer,
     RestaurantSerializer,
     RestaurantWithMenuSerializer,
@@ -51,8 +52,8 @@ def seen_by(user: Any) -> QuerySet[Order]:
 class Orders(generics.ListAPIView):
     """Your orders, newest first. Post one to order: it is then created step by step."""
 
-    roles: ClassVar = {"POST": (Role.CUSTOMER,)}
-    throttle_scopes: ClassVar = {"POST": "orders"}
+    roles = {"POST": (Role.CUSTOMER,)}
+    throttle_scopes = {"POST": "orders"}
 
     def get_serializer_class(self) -> Any:
         """What is posted differs from what is listed."""
@@ -60,7 +61,12 @@ class Orders(generics.ListAPIView):
 
     def get_queryset(self) -> QuerySet[Order]:
         """What this user may see."""
-        return seen_by(self.request.user)
+        return OrdersLooking.narrow(seen_by(self.request.user), self.request)
+
+    @extend_schema(parameters=[OrdersLooking])
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Your orders, newest first."""
+        return super().get(request, *args, **kwargs)
 
     @extend_schema(
         parameters=[PREFER],
@@ -92,7 +98,7 @@ class Orders(generics.ListAPIView):
     @idempotent
     def place(self, request: Request) -> Response:
         """Start create_order; what its leading local steps refuse is the answer."""
-        wanted = self.get_serializer(data=request.data)
+        wanted = NewOrderSerializer(data=request.data, context=self.get_serializer_context())
         wanted.is_valid(raise_exception=True)
         order_id = new_id()
         run = start(

@@ -8,7 +8,7 @@ from rest_framework import serializers
 from rest_framework.reverse import reverse
 
 from campusg.api.permissions import sees_all
-from campusg.api.serializers import OpsFields
+from campusg.api.serializers import Looking, OpsFields
 from sagas.engine.telling import tell
 from sagas.models import Run, RunStatus, StepLog, StepState
 
@@ -16,6 +16,14 @@ from sagas.models import Run, RunStatus, StepLog, StepState
 def _shows_all(serializer: serializers.BaseSerializer) -> bool:
     request = serializer.context.get("request")
     return request is not None and sees_all(request.user)
+
+
+class RunsLooking(Looking):
+    """Which runs to list."""
+
+    saga = serializers.CharField(required=False)
+    key = serializers.CharField(required=False)
+    status = serializers.ChoiceField(RunStatus.choices, required=False)
 
 
 class StepSerializer(serializers.ModelSerializer):

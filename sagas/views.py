@@ -4,12 +4,15 @@ from typing import Any
 
 from django.db.models import QuerySet, TextField
 from django.db.models.functions import Cast
+from drf_spectacular.utils import extend_schema
 from rest_framework import generics
+from rest_framework.request import Request
+from rest_framework.response import Response
 
 from campusg.api.permissions import sees_all
 from orders.selectors import visible_to
 from sagas.models import Run
-from sagas.serializers import RunSerializer, RunSummarySerializer
+from sagas.serializers import RunSerializer, RunsLooking, RunSummarySerializer
 
 
 def seen_by(user: Any) -> QuerySet[Run]:
@@ -28,7 +31,12 @@ class Runs(generics.ListAPIView):
 
     def get_queryset(self) -> QuerySet[Run]:
         """What this user may see."""
-        return seen_by(self.request.user)
+        return RunsLooking.narrow(seen_by(self.request.user), self.request)
+
+    @extend_schema(parameters=[RunsLooking])
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Runs of sagas, newest first."""
+        return super().get(request, *args, **kwargs)
 
 
 class OneRun(generics.RetrieveAPIView):

@@ -1,6 +1,6 @@
 """Accounts over HTTP: tokens, the form to sign in with, and who somebody is."""
 
-from typing import Any, ClassVar
+from typing import Any
 
 from django.contrib.auth.views import LoginView
 from django.db.models import QuerySet
@@ -18,7 +18,7 @@ from users.serializers import PairSerializer, RefreshSerializer, UserSerializer
 class Token(TokenObtainPairView):
     """Send username and password, get an access and a refresh token."""
 
-    throttle_scopes: ClassVar = {"POST": "login"}
+    throttle_scopes = {"POST": "login"}
 
     @extend_schema(responses={200: PairSerializer})
     def post(self, request: Request, *args: Any, **kwargs: Any) -> Any:

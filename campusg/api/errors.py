@@ -71,8 +71,8 @@ def handle(exception: Exception, context: Mapping[str, Any]) -> Response:
     if serializer is not None:
         # The browsable page shows the form again as it was filled in.
         body = ReturnDict(body, serializer=serializer)
-    response = Response(body, problem.status, headers={**problem.headers})
-    response["X-Request-Id"] = request_id(request)
+    headers = {**problem.headers, "X-Request-Id": request_id(request)}
+    response = Response(body, problem.status, headers=headers)
     if getattr(getattr(request, "accepted_renderer", None), "format", "") != "api":
         response.content_type = MEDIA_TYPE
     return response
@@ -133,10 +133,10 @@ def _leaves(details: Any, path: tuple[str, ...] = ()) -> Iterator[dict[str, str]
 
 
 def _frameworks(error: exceptions.APIException) -> Problem:
-    details = error.get_full_details()
+    details: Any = error.get_full_details()
     if "message" not in details:
         # simplejwt wraps its one message in a mapping.
-        details = details["detail"] | {"code": details["code"]["message"]}
+        details = {"message": details["detail"]["message"], "code": details["code"]["message"]}
     headers = {}
     if getattr(error, "auth_header", None):
         headers["WWW-Authenticate"] = str(error.auth_header)  # type: ignore[attr-defined]
@@ -147,7 +147,10 @@ def _frameworks(error: exceptions.APIException) -> Problem:
 
 
 def _answer(request: HttpRequest, problem: Problem) -> HttpResponse:
-    return JsonResponse(problem.told(request), status=problem.status, content_type=MEDIA_TYPE)
+    headers = {**problem.headers, "X-Request-Id": request_id(request)}
+    return JsonResponse(
+        problem.told(request), status=problem.status, content_type=MEDIA_TYPE, headers=headers
+    )
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:

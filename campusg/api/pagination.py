@@ -21,13 +21,16 @@ class NewestFirst(CursorPagination):
         cursor = super().decode_cursor(request)
         if cursor is not None and cursor.position is not None:
             try:
-                UUID(cursor.position)
+                UUID(str(cursor.position))
             except ValueError as error:
                 raise NotFound(self.invalid_cursor_message) from error
         return cursor
 
     def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
-        """As REST framework's, and `next` and `previous` are always there."""
-        paginated: dict[str, Any] = super().get_paginated_response_schema(schema)
-        paginated["required"] = ["next", "previous", "results"]
-        return paginated
+        """Both links are always there, and null where there is no such page (OpenAPI 3.1)."""
+        link = {"type": ["string", "null"], "format": "uri"}
+        return {
+            "type": "object",
+            "required": ["next", "previous", "results"],
+            "properties": {"next": link, "previous": link, "results": schema},
+        }

@@ -28,13 +28,15 @@ class BrowsableRenderer(BrowsableAPIRenderer):
         page: str = super().render(data, accepted_media_type, renderer_context)
         return page
 
-    def render_form_for_serializer(self, serializer: BaseSerializer) -> str | None:
+    def render_form_for_serializer(self, serializer: BaseSerializer) -> SafeString | None:
         """The form, with a hidden key where the view wants one."""
-        form: SafeString | None = super().render_form_for_serializer(serializer)
-        if form is None or not is_idempotent(self.renderer_context["view"]):
-            return form
+        form: Any = super().render_form_for_serializer(serializer)
+        view = self.renderer_context["view"]  # type: ignore[attr-defined]
+        if form is None or not is_idempotent(view):
+            return form  # type: ignore[no-any-return]
         hidden = '<input type="hidden" name="{}" value="{}">'
-        return form + format_html(hidden, FORM_FIELD, self._key)
+        keyed: SafeString = form + format_html(hidden, FORM_FIELD, self._key)
+        return keyed
 
     def get_context(self, *args: Any) -> dict[str, Any]:
         """What the page shows, and the key for what its script sends."""

@@ -64,5 +64,7 @@ class ApiSchema(AutoSchema):
         for code, told in self._problems().items():
             if code not in bodies:
                 problem = OpenApiResponse(Problem, description=told)
-                bodies[code] = self._get_response_for_code(problem, code, [MEDIA_TYPE], direction)
+                bodies[code] = self._get_response_for_code(  # type: ignore[no-untyped-call]
+                    problem, code, [MEDIA_TYPE], direction
+                )
         return bodies

@@ -1,13 +1,17 @@
 """What requests and answers have in common."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeVar
 
+from django.db.models import Model, QuerySet
 from rest_framework import serializers
+from rest_framework.request import Request
 from rest_framework.utils.html import is_html_input
 
 from campusg.api.idempotency import FORM_FIELD
 from campusg.api.permissions import sees_all
+
+Row = TypeVar("Row", bound=Model)
 
 
 class StrictSerializer(serializers.Serializer):
@@ -22,6 +26,17 @@ class StrictSerializer(serializers.Serializer):
                 told = serializers.ErrorDetail("There is no such field.", code="unknown_field")
                 raise serializers.ValidationError({name: [told] for name in sorted(unknown)})
         return super().to_internal_value(data)
+
+
+class Looking(serializers.Serializer):
+    """A query string that narrows a list; a value that can't be is an error."""
+
+    @classmethod
+    def narrow(cls, rows: QuerySet[Row], request: Request) -> QuerySet[Row]:
+        """Those of the rows that say what the query string asks for."""
+        looking = cls(data=request.query_params.dict())
+        looking.is_valid(raise_exception=True)
+        return rows.filter(**looking.validated_data)
 
 
 class OpsFields(serializers.Serializer):
@@ -55,7 +70,7 @@ class Problem(serializers.Serializer):
     instance = serializers.CharField(help_text="The path that was asked for.")
     code = serializers.CharField()
     field = serializers.CharField(allow_null=True, help_text="The first field that is wrong.")
-    errors = ProblemError(many=True)
+    errors = ProblemError(many=True)  # type: ignore[assignment]
     request_id = serializers.CharField()
 
 

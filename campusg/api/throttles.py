@@ -30,7 +30,9 @@ def wait_for(scope: str, who: str) -> int:
     key = f"throttle:{scope}:{who}:{int(now // seconds)}"
     try:
         with _redis(settings.REDIS_URL).pipeline(transaction=True) as both:
-            count, _ = both.incr(key).expire(key, seconds).execute()
+            both.incr(key)
+            both.expire(key, seconds)
+            count, _ = both.execute()
     except redis.RedisError as error:
         log.warning("not throttled, Redis does not answer: %s", error)
         return 0

@@ -1,6 +1,6 @@
 """The way in for people, and the answer for every path that doesn't exist."""
 
-from typing import Any, ClassVar
+from typing import Any
 
 from django.http import Http404
 from drf_spectacular.utils import extend_schema
@@ -18,7 +18,7 @@ LISTS = (
 class Root(APIView):
     """Food from a campus kitchen to your door, each order a saga. Log in above; then order."""
 
-    permission_classes: ClassVar = [AllowAny]
+    permission_classes = (AllowAny,)
 
     @extend_schema(exclude=True)
     def get(self, request: Request) -> Response:
@@ -29,8 +29,8 @@ class Root(APIView):
 class NoSuchPath(APIView):
     """Anything under /api/ that isn't there: a problem like every other."""
 
-    permission_classes: ClassVar = [AllowAny]
-    throttle_classes: ClassVar = []
+    permission_classes = (AllowAny,)
+    throttle_classes = ()
     schema = None
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:

@@ -7,7 +7,6 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
@@ -16,20 +15,49 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
-            name='IdempotencyKey',
+            name="IdempotencyKey",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('route', models.CharField(help_text='Method and path.', max_length=200)),
-                ('key', models.CharField(max_length=255)),
-                ('fingerprint', models.CharField(help_text='SHA-256 of the canonical body.', max_length=64)),
-                ('status_code', models.PositiveSmallIntegerField(help_text='Empty only inside the transaction that does the work.', null=True)),
-                ('location', models.CharField(blank=True, default='', max_length=300)),
-                ('body', models.JSONField(null=True)),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), db_index=True)),
-                ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("route", models.CharField(help_text="Method and path.", max_length=200)),
+                ("key", models.CharField(max_length=255)),
+                (
+                    "fingerprint",
+                    models.CharField(help_text="SHA-256 of the canonical body.", max_length=64),
+                ),
+                (
+                    "status_code",
+                    models.PositiveSmallIntegerField(
+                        help_text="Empty only inside the transaction that does the work.", null=True
+                    ),
+                ),
+                ("location", models.CharField(blank=True, default="", max_length=300)),
+                ("body", models.JSONField(null=True)),
+                (
+                    "created_at",
+                    models.DateTimeField(
+                        db_default=django.db.models.functions.datetime.Now(), db_index=True
+                    ),
+                ),
+                (
+                    "user",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('user', 'route', 'key'), name='api_key_once_per_user_and_route')],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("user", "route", "key"), name="api_key_once_per_user_and_route"
+                    )
+                ],
             },
         ),
     ]

@@ -1,0 +1,124 @@
+"""Who may do what: every route × every role × one's own and somebody else's."""
+
+import pytest
+from django.urls import URLPattern, URLResolver, get_resolver, reverse
+from rest_framework.views import APIView
+
+from orders.models import Order
+from tests.api.conftest import Client, problem
+from tests.api.world import World, a_world
+from tests.factories import a_menu_item
+from tests.makers import order_body
+
+pytestmark = pytest.mark.django_db
+
+PEOPLE = (
+    "nobody", "customer", "other customer", "runner", "other runner", "kitchen", "other kitchen",
+    "ops", "service",
+)  # fmt: skip
+
+# One column a person, in the order of PEOPLE. For lists: + sees the row, - gets a list without it.
+TABLE = """
+route           method  nobody customer other  runner other  kitchen other  ops  service
+api-root        GET     200    200      200    200    200    200     200    200  200
+schema          GET     200    200      200    200    200    200     200    200  200
+docs            GET     200    200      200    200    200    200     200    200  200
+token           POST    422    422      422    422    422    422     422    422  422
+token-refresh   POST    422    422      422    422    422    422     422    422  422
+orders          GET     401    +        -      +      -      +       -      +    +
+orders          POST    401    202      202    403    403    403     403    403  403
+order           GET     401    200      404    200    404    200     404    200  200
+restaurants     GET     401    +        +      +      +      +       +      +    +
+restaurant      GET     401    200      200    200    200    200     200    200  200
+sagas           GET     401    +        -      +      -      +       -      +    +
+saga            GET     401    200      404    200    404    200     404    200  200
+payments        GET     401    +        -      -      -      -       -      +    +
+payment         GET     401    200      404    404    404    404     404    200  200
+escrow          GET     401    +        -      -      -      -       -      +    +
+hold            GET     401    200      404    404    404    404     404    200  200
+events          GET     401    +        -      +      -      +       -      +    +
+user            GET     401    200      404    404    404    404     404    200  404
+"""
+#: Which row a list is about.
+ROW = {"orders": "order", "restaurants": "restaurant", "sagas": "saga", "payments": "payment",
+       "escrow": "hold", "events": "due event"}  # fmt: skip
+ROUTES = [line.split() for line in TABLE.strip().splitlines()[1:]]
+
+
+def routes(patterns: list, prefix: str = "") -> list[tuple[str, str]]:
+    """Every (name, method) of an API view below /api/, out of the URLconf itself."""
+    found = []
+    for one in patterns:
+        at = prefix + str(one.pattern)
+        if isinstance(one, URLResolver):
+            found += routes(one.url_patterns, at)
+        elif isinstance(one, URLPattern) and at.startswith("api/"):
+            view: type[APIView] = one.callback.cls
+            methods = [m.upper() for m in view.http_method_names if hasattr(view, m)]
+            found += [(one.name or at, m) for m in methods if m not in ("OPTIONS", "HEAD")]
+    return found
+
+
+def test_every_route_stands_in_the_table():
+    assert sorted(routes(get_resolver().url_patterns)) == sorted((r, m) for r, m, *_ in ROUTES)
+
+
+@pytest.fixture
+def world() -> World:
+    return a_world()
+
+
+@pytest.mark.parametrize(("route", "method", "answers"), [(r, m, a) for r, m, *a in ROUTES])
+def test_each_sees_and_does_what_is_theirs(world, route, method, answers):
+    url = reverse(route, args=[world.ids[route]] if route in world.ids else [])
+    a_menu_item(world.order.restaurant)
+    body = order_body(world.order.restaurant) if route == "orders" else {}
+    for who, expected in zip(PEOPLE, answers, strict=True):
+        client = Client(world.people[who])
+        if method == "GET":
+            response = client.get(url)
+        else:
+            response = client.order(body) if body else client.post(url, {}, format="json")
+        if expected in "+-":
+            assert response.status_code == 200, who
+            seen = [row["id"] for row in response.json()["results"]]
+            assert (str(world.ids[ROW[route]]) in seen) == (expected == "+"), who
+        else:
+            assert str(response.status_code) == expected, (who, response.content)
+
+
+def test_a_foreign_order_looks_like_one_that_is_not_there(world):
+    client = Client(world.people["other customer"])
+    foreign = problem(client.get(f"/api/orders/{world.order.id}"), 404, "not_found")
+    absent = client.get("/api/orders/01890000-0000-7000-8000-000000000000")
+    assert foreign["detail"] == problem(absent, 404, "not_found")["detail"]
+
+
+def test_only_operators_see_facts_and_the_ids_of_stripe(world):
+    for who, expected in (("customer", False), ("ops", True), ("service", True)):
+        client = Client(world.people[who])
+        run = client.get(f"/api/sagas/{world.ids['saga']}").json()
+        payment = client.get(f"/api/payments/{world.ids['payment']}").json()
+        assert ("facts" in run, "payment_intent" in payment) == (expected, expected)
+    shown = client.get(f"/api/users/{world.ids['user']}")
+    assert "cus_" not in shown.content.decode()
+
+
+def test_a_person_sees_their_card_and_no_secret(world):
+    customer = world.people["customer"]
+    shown = Client(customer).get(f"/api/users/{customer.id}").json()
+    assert shown == {
+        "id": str(customer.id),
+        "username": customer.username,
+        "roles": ["customer"],
+        "saved_card": {"brand": "visa", "last4": "4242", "exp_month": 12, "exp_year": 2040},
+    }
+
+
+def test_a_superuser_without_a_role_looks_but_does_not_order(world):
+    boss = world.people["other kitchen"]
+    boss.is_superuser = True
+    assert Client(boss).get(f"/api/orders/{world.order.id}").status_code == 200
+    refused = Client(boss).order(order_body(world.order.restaurant))
+    assert "customer" in problem(refused, 403, "permission_denied")["detail"]
+    assert Order.objects.count() == 1
