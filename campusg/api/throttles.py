@@ -28,8 +28,11 @@ def wait_for(scope: str, who: str) -> int:
     most, seconds = rate
     now = time.time()
     key = f"throttle:{scope}:{who}:{int(now // seconds)}"
+    # Kept by name: of two made at the same moment the cache keeps one, and a client that nothing
+    # refers to closes its connections, the one in use included.
+    client = _redis(settings.REDIS_URL)
     try:
-        with _redis(settings.REDIS_URL).pipeline(transaction=True) as both:
+        with client.pipeline(transaction=True) as both:
             both.incr(key)
             both.expire(key, seconds)
             count, _ = both.execute()

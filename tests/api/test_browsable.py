@@ -2,7 +2,6 @@
 
 import json
 import re
-from contextlib import closing
 from html.parser import HTMLParser
 
 import pytest
@@ -131,8 +130,7 @@ def test_the_raw_data_form_sends_the_pages_key_by_script(browser, kitchen):
     key = re.search(r'<meta name="idempotency-key" content="([^"]+)">', page)[1]
     token = json.loads(re.search(r'id="drf_csrf">(.*?)</script>', page, re.DOTALL)[1])
     script = re.search(r'src="([^"]+idempotency[^"]*)"', page)[1]
-    with closing(browser.get(script)) as served:
-        source = b"".join(served.streaming_content).decode()
+    source = b"".join(browser.get(script).streaming_content).decode()
     assert "Idempotency-Key" in source
     assert "meta[name=idempotency-key]" in source
     headers = {"Idempotency-Key": key, token["csrfHeaderName"]: token["csrfToken"]}

@@ -82,4 +82,4 @@ def test_swagger_ui_needs_nothing_from_elsewhere(client, db):
     for asset in assets:
         served = client.get(asset)
         assert served.status_code == 200, asset
-        served.close()
+        assert b"".join(served.streaming_content)
