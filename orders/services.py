@@ -1,6 +1,6 @@
 """The front door of orders: place one, and move it along its states."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple, TypedDict
 from uuid import UUID
 
@@ -29,6 +29,25 @@ class PlacedOrder(Price):
     """What an order costs and in which currency; its fees add up to its total."""
 
     currency: str
+
+
+class Dish(NamedTuple):
+    """Something to put on a menu, its price in minor units of the restaurant's currency."""
+
+    name: str
+    price: int
+
+
+@transaction.atomic(savepoint=False)
+def open_restaurant(
+    *, owner_id: UUID, name: str, currency: str, menu: Iterable[Dish]
+) -> Restaurant:
+    """Open a restaurant with its menu."""
+    restaurant = Restaurant.objects.create(owner_id=owner_id, name=name, currency=currency)
+    MenuItem.objects.bulk_create(
+        MenuItem(restaurant=restaurant, name=dish.name, price=dish.price) for dish in menu
+    )
+    return restaurant
 
 
 @transaction.atomic(savepoint=False)

@@ -1,6 +1,6 @@
 """What can be wrong with a payment. An unknown outcome is no error and is not among these."""
 
-from campusg.errors import Refused
+from campusg.errors import Refused, Unavailable
 
 
 class PaymentDeclined(Refused):
@@ -22,3 +22,9 @@ class OperatorNeeded(Refused):
 
     code = "operator_needed"
     status = 500
+
+
+class StripeUnavailable(Unavailable):
+    """Stripe did not do it, or did not say so; nothing of it can cost anyone money."""
+
+    code = "stripe_unavailable"

@@ -6,11 +6,13 @@ import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import stripe
 from django.conf import settings
 from django.db import connection
+
+from payments.errors import PaymentDeclined, StripeUnavailable
 
 
 class Outcome(enum.Enum):
@@ -114,6 +116,39 @@ def find_void(payment_intent: str) -> Reply:
     return _read(lambda: client().v1.payment_intents.retrieve(payment_intent), wanted="canceled")
 
 
+class Registered(NamedTuple):
+    """A new Customer and the card attached to it, as Stripe names and describes them."""
+
+    customer_id: str
+    payment_method_id: str
+    brand: str
+    last4: str
+    exp_month: int
+    exp_year: int
+
+
+def register_customer(email: str, payment_method: str) -> Registered:
+    """Create a Customer and attach a card to it. No money moves, so no operation is written; a
+    customer whose card was never attached stays behind at Stripe and harms nobody.
+
+    Raises PaymentDeclined when the card can't be attached, StripeUnavailable when in doubt.
+    https://docs.stripe.com/api/payment_methods/attach
+    """
+    _refuse_in_transaction()
+    try:
+        customer = client().v1.customers.create({"email": email})
+        method = client().v1.payment_methods.attach(payment_method, {"customer": customer.id})
+    except stripe.CardError as error:
+        raise PaymentDeclined(error.user_message or str(error)) from error
+    except stripe.StripeError as error:
+        raise StripeUnavailable(f"{email} could not be registered: {error}") from error
+    card = method.card
+    assert card is not None, "only cards are attached here"
+    return Registered(
+        customer.id, method.id, card.brand, card.last4 or "", card.exp_month, card.exp_year
+    )
+
+
 @functools.cache
 def client() -> stripe.StripeClient:
     """One client a process. It never retries by itself: the operation row is the retry."""
@@ -139,8 +174,7 @@ def _answer(call: Callable[[], Any], *, wanted: str) -> Reply:
     https://docs.stripe.com/error-low-level: a timeout, a broken connection, 409, 429 and 5xx
     say nothing about whether it happened; a 402 and a known 4xx say that it did not.
     """
-    if connection.in_atomic_block:
-        raise RuntimeError("a call to Stripe inside a transaction would hold its locks for seconds")
+    _refuse_in_transaction()
     try:
         intent = call()
     except stripe.CardError as error:
@@ -159,6 +193,11 @@ def _answer(call: Callable[[], Any], *, wanted: str) -> Reply:
     if intent is None:
         return Reply(Outcome.UNKNOWN, code="not_found", message="Stripe lists no such object.")
     return _reply(intent, wanted)
+
+
+def _refuse_in_transaction() -> None:
+    if connection.in_atomic_block:
+        raise RuntimeError("a call to Stripe inside a transaction would hold its locks for seconds")
 
 
 def _failed(error: stripe.StripeError, outcome: Outcome) -> Reply:

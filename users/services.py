@@ -5,7 +5,8 @@ from typing import TypedDict
 from uuid import UUID
 
 from users.errors import NoSavedCard, NotACustomer
-from users.models import PayoutAccount, Role, SavedCard, Transfers, User
+from users.models import PayoutAccount, SavedCard, Transfers, User
+from users.models import Role as Role  # named by whoever makes accounts through this door
 
 
 class Customer(TypedDict):

@@ -1,15 +1,26 @@
-"""What an operator reads in a terminal about runs, and how the command says no."""
+"""What an operator does in a terminal: read runs, check a deploy, seed a campus."""
 
+import json
+from collections.abc import Callable
+from pathlib import Path
 from uuid import UUID
 
 import pytest
+from django.contrib.auth import authenticate
 from django.core.management import CommandError, call_command
+from django.db.models import F, Value
+from django.db.models.functions import Concat
+from django.test import override_settings
 from django.utils import timezone
+from stripe import StripeClient
 
 from campusg.ids import new_id
+from payments import gateway
 from sagas.create_order import create_order
-from sagas.models import Run, RunStatus, StepState
+from sagas.models import LIVE, Run, RunStatus, StepState
+from tests.conftest import Worker, eventually
 from tests.sagas.orders_at_rest import a_cancelled_order, a_created_order, log
+from users.models import SavedCard, User
 
 Out = pytest.CaptureFixture[str]
 
@@ -126,3 +137,82 @@ def test_the_check_names_live_runs_that_this_code_cannot_go_on_with(db: None, ca
     assert f"{changed.pk}  create_order {changed.key}: began under older, this code has" in told
     assert f"{gone.pk}  teleport_order" in told
     assert "no such saga" in told
+
+
+@pytest.fixture
+def empty_campus(committed_db: None) -> None:
+    """Whomever another test has seeded steps aside."""
+    aside = Concat(Value(f"{new_id()}-"), F("username"))
+    User.objects.filter(email__endswith="@campus.example").exclude(
+        username__contains="person-"
+    ).update(username=aside, email=Concat(aside, Value("@campus.example")))
+
+
+@pytest.fixture
+def seed(empty_campus: None, capsys: Out, tmp_path: Path) -> Callable[..., tuple[dict, str]]:
+    """Seed, as an operator would; what was written as JSON and what was told."""
+
+    def run(*options: str) -> tuple[dict, str]:
+        path = tmp_path / "people.json"
+        sizes = ("--customers=5", "--declined-share=0.4", "--restaurants=2", "--runners=1")
+        call_command("seed_campus", *sizes, f"--json={path}", *options)
+        return json.loads(path.read_text()), capsys.readouterr().out
+
+    return run
+
+
+def test_a_campus_is_seeded_once_however_often_it_is_asked_for(seed: Callable) -> None:
+    first, told = seed("--frozen=1")
+    secret = first["admin"]["password"]
+    assert secret in told
+    assert "customers 5 (2 with a card that declines), restaurants 2 (1 frozen), runners 1" in told
+    assert [person["card"] for person in first["customers"]].count("declines") == 2
+    assert [kitchen["frozen"] for kitchen in first["restaurants"]] == [False, True]
+    assert all(dish["price"] > 0 for kitchen in first["restaurants"] for dish in kitchen["menu"])
+    for person in (first["admin"], first["ops"], first["service"], *first["customers"]):
+        assert authenticate(username=person["username"], password=secret), person
+    assert User.objects.get(pk=first["admin"]["id"]).is_superuser
+    ops = User.objects.get(pk=first["ops"]["id"])
+    assert ops.is_staff
+    assert not ops.is_superuser
+    assert ops.has_perm("sagas.view_run")
+
+    again, told = seed("--frozen=1")
+    assert secret not in told
+    assert again["admin"] == first["admin"] | {"password": None}
+    assert again["restaurants"][1]["id"] == first["restaurants"][1]["id"]
+    # Nobody got a second card either.
+    card = SavedCard.objects.get(user_id=first["customers"][0]["id"])
+    seed()
+    assert SavedCard.objects.get(user_id=card.user_id).payment_method_id == card.payment_method_id
+
+    renewed, _ = seed("--password=rain-on-glass")
+    assert {person["password"] for person in renewed["customers"]} == {"rain-on-glass"}
+    assert authenticate(username="admin", password="rain-on-glass")
+
+
+@pytest.mark.story
+def test_seeded_orders_end_as_their_customers_cards_do(seed: Callable, worker: Worker) -> None:
+    seeded, _ = seed("--orders=5", "--password=rain-on-glass")
+    runs = Run.objects.filter(key__in=seeded["orders"])
+    eventually(lambda: not runs.filter(status__in=LIVE).exists())
+    ended = [runs.get(key=order).status for order in seeded["orders"]]
+    cards = {"good": RunStatus.COMPLETED, "declines": RunStatus.COMPENSATED}
+    assert ended == [cards[person["card"]] for person in seeded["customers"]]
+
+
+@override_settings(CAMPUSG_ENV="production")
+def test_production_gets_no_pretend_people(db: None) -> None:
+    with pytest.raises(CommandError, match="This is production") as refused:
+        call_command("seed_campus")
+    assert refused.value.returncode == 2
+
+
+def test_a_seeding_without_stripe_says_so(
+    committed_db: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unreachable = StripeClient("sk_test", base_addresses={"api": "http://127.0.0.1:9"})
+    monkeypatch.setattr(gateway, "client", lambda: unreachable)
+    with pytest.raises(CommandError, match="could not be registered") as refused:
+        call_command("seed_campus", "--password=rain-on-glass")
+    assert refused.value.returncode == 2
