@@ -6,6 +6,8 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
 from campusg.api.health import healthz, readyz
 from campusg.api.views import NoSuchPath, Root
+from orders.selectors import visible_to
+from scheduler.views import DueEvents
 
 api: list[URLPattern | URLResolver] = [
     path("", Root.as_view(), name="api-root"),
@@ -14,7 +16,7 @@ api: list[URLPattern | URLResolver] = [
     path("", include("sagas.urls")),
     path("", include("payments.urls")),
     path("", include("escrow.urls")),
-    path("", include("scheduler.urls")),
+    path("events", DueEvents.as_view(entities_of=visible_to), name="events"),
     path("schema", SpectacularAPIView.as_view(), name="schema"),
     path("docs", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
     re_path(".*", NoSuchPath.as_view()),

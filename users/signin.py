@@ -8,5 +8,5 @@ from users.views import SignIn
 app_name = "rest_framework"
 urlpatterns = [
     path("login", SignIn.as_view(), name="login"),
-    path("logout", LogoutView.as_view(), name="logout"),
+    path("logout", LogoutView.as_view(next_page="api-root"), name="logout"),
 ]

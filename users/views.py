@@ -46,6 +46,7 @@ class SignIn(LoginView):
     """The browsable API's own form, counted like a token request."""
 
     template_name = "rest_framework/login.html"
+    next_page = "api-root"
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         """Sign in, at most so often a minute."""
