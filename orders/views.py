@@ -25,7 +25,7 @@ from orders.serializers import (
     RestaurantSerializer,
     RestaurantWithMenuSerializer,
 )
-from orders.states import OrderStatus
+from orders.states import UNPAID, OrderStatus
 from sagas.create_order import create_order
 from sagas.engine.starting import start
 from sagas.models import ACTIVE, Run
@@ -89,8 +89,7 @@ class Orders(generics.ListAPIView):
         run = _rested(UUID(str(response.data["run"]["id"])), seconds)
         if run is not None:
             response.data = self._placed(UUID(str(response.data["order"]["id"])), run)
-            created = response.data["order"]["status"] != OrderStatus.CANCELLED
-            response.status_code = status.HTTP_201_CREATED if created else status.HTTP_200_OK
+            response.status_code = _outcome(response.data["order"]["status"])
         return response
 
     @idempotent
@@ -153,6 +152,15 @@ class OneRestaurant(generics.RetrieveAPIView):
 
     serializer_class = RestaurantWithMenuSerializer
     queryset = Restaurant.objects.prefetch_related("menu")
+
+
+def _outcome(order_status: str) -> int:
+    """The HTTP status that tells what became of an order whose run has come to rest."""
+    if order_status in UNPAID:
+        return status.HTTP_202_ACCEPTED  # parked: a person will see to it
+    if order_status == OrderStatus.CANCELLED:
+        return status.HTTP_200_OK
+    return status.HTTP_201_CREATED
 
 
 def _preferred_wait(request: Request) -> int:

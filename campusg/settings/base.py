@@ -251,11 +251,12 @@ ESCROW_OPEN_CAP_MINOR = env.int("ESCROW_OPEN_CAP_MINOR", None)
 SAGA_FAST_PATH = env.str("SAGA_FAST_PATH", "batch")
 # Stretches or shrinks every wait between tries.
 SAGA_RETRY_SCALE = env.float("SAGA_RETRY_SCALE", 1.0)
-# What a worker's own thread does once a second, beat or no beat.
-SAGA_PULSE = [
-    "sagas.engine.sweeping.sweep",
-    "scheduler.services.fire_due",
-    "payments.janitor.hurry_due",
-]
+# What a worker's own thread does, beat or no beat, and every how many seconds.
+SAGA_PULSE = {
+    "sagas.engine.sweeping.sweep": 1,
+    "scheduler.services.fire_due": 1,
+    "payments.janitor.hurry_due": 1,
+    "sagas.upkeep.set_missing_timers": 60,
+}
 # Orders a customer may have waiting for their payment at once.
 UNPAID_ORDERS_MAX = env.int("UNPAID_ORDERS_MAX", 3)

@@ -11,9 +11,10 @@ import pytest
 import requests
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
+from django_celery_beat.models import PeriodicTask
 
-from campusg.api.idempotency import purge
 from campusg.api.models import IdempotencyKey
+from campusg.api.tasks import forget
 from campusg.ids import new_id
 from orders.models import Order
 from sagas.models import Run
@@ -120,7 +121,9 @@ def test_keys_are_forgotten_after_three_days(client, kitchen):
             "UPDATE api_idempotencykey SET created_at = now() - interval '73 h' WHERE key = %s",
             [old],
         )
-    assert purge(batch=10) == 1
+    beat = PeriodicTask.objects.get(task=forget.name)
+    assert (beat.interval.period, beat.enabled) == ("hours", True)
+    forget()
     assert list(IdempotencyKey.objects.values_list("key", flat=True)) == [young]
 
 

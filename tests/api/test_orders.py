@@ -4,6 +4,8 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from campusg.ids import new_id
+from sagas.models import Run, RunStatus
 from tests.api.conftest import Client, problem
 from tests.api.world import an_accepted_order, what_hangs_on
 from tests.factories import a_customer, a_menu_item, a_person, a_restaurant
@@ -41,6 +43,23 @@ def test_who_waits_too_short_is_told_where_to_look(client):
     assert (placed.status_code, placed["Preference-Applied"]) == (202, "wait=1")
     assert placed["Location"] == placed.json()["status_url"]
     assert placed.json()["run"]["why"] == "step 3 payments.authorize is the step at hand."
+
+
+def test_who_waits_for_an_order_that_needs_a_person_is_told_so(client):
+    kitchen = a_restaurant()
+    a_menu_item(kitchen)
+    body, key = order_body(kitchen), new_id().hex
+    first = client.order(body, key).json()
+    Run.objects.filter(pk=first["run"]["id"]).update(
+        status=RunStatus.PARKED, reason="sk_secret: Stripe said so", remedy="Call sk_secret."
+    )
+    parked = client.order(body, key, Prefer="wait=1")
+    run = parked.json()["run"]
+    assert (parked.status_code, run["status"]) == (202, "PARKED")
+    assert run["why"] == "One of us has to look into it."
+    assert "sk_secret" not in parked.content.decode()
+    assert "sk_secret" not in client.get(run["url"]).content.decode()
+    assert "sk_secret" in Client(a_person(Role.OPS)).get(run["url"]).json()["why"]
 
 
 def test_a_menu_tells_what_can_be_ordered(client):

@@ -164,6 +164,21 @@ def test_a_mistake_of_ours_is_500_and_says_nothing_more(client, kitchen, monkeyp
     assert "sk_live_secret" in caplog.text
 
 
+def test_a_mistake_while_an_answer_is_written_is_a_problem_too(client, monkeypatch):
+    def broken(*_args):
+        raise RuntimeError("sk_live_secret")
+
+    monkeypatch.setattr("rest_framework.renderers.JSONRenderer.render", broken)
+    response = client.get("/api/orders")
+    problem(response, 500, "internal_error")
+    assert "sk_live" not in response.content.decode()
+
+
+def test_outside_the_api_people_get_pages(settings):
+    missing = DjangoClient().get("/nowhere")
+    assert (missing.status_code, missing["Content-Type"]) == (404, "text/html; charset=utf-8")
+
+
 def test_what_stripe_told_our_operators_stays_with_them(client, kitchen, monkeypatch):
     def refuse(*_args, **_facts):
         raise OperatorNeeded("No such customer: cus_123; key sk_test_…")
