@@ -200,8 +200,8 @@ def _told(seeded: dict[str, Any], password: str | None) -> str:
     secret = password or "as told when they were made (--password gives all a new one)"
     return "\n".join(
         [
-            f"  campus    {', '.join(counts)}",
-            f"  logins    {', '.join(logins)}",
-            f"  password  {secret}",
+            f"  campus     {', '.join(counts)}",
+            f"  logins     {', '.join(logins)}",
+            f"  password   {secret}",
         ]
     )
