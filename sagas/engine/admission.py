@@ -6,7 +6,8 @@ from datetime import timedelta
 from uuid import UUID
 
 from sagas.engine.definition import Saga, saga_named
-from sagas.engine.progress import retry_at, save
+from sagas.engine.progress import retry_at
+from sagas.engine.store import save
 from sagas.models import ACTIVE, Run, RunStatus
 
 

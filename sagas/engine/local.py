@@ -9,7 +9,7 @@ from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection, transaction
 
 from campusg.errors import Refused
-from sagas.engine import progress
+from sagas.engine import progress, store
 from sagas.engine.admission import STOP, Message, Outcome, Then, Verdict, admit, answer
 from sagas.engine.definition import Saga, saga_named
 from sagas.models import Run, StepLog, StepState
@@ -53,7 +53,7 @@ def _attempt(message: Message) -> tuple[Outcome, Saga | None, bool]:
 def _batch(message: Message) -> tuple[Outcome, Saga | None, bool]:
     deadline = time.monotonic() + BATCH_SECONDS
     with transaction.atomic():
-        run = progress.lock_run(message.run_id)
+        run = store.lock_run(message.run_id)
         verdict = admit(run, message)
         if verdict is not Verdict.RUN or run is None:
             return answer(verdict, run), None, True
@@ -76,7 +76,7 @@ def _single(message: Message) -> tuple[Outcome, Saga | None, bool]:
     """One step in one transaction, its effect inside a savepoint: a refusal takes the effect back
     and turns the run round under the very lock under which it was raised."""
     with transaction.atomic():
-        run = progress.lock_run(message.run_id)
+        run = store.lock_run(message.run_id)
         verdict = admit(run, message)
         if verdict is not Verdict.RUN or run is None:
             return answer(verdict, run), None, True
@@ -111,7 +111,7 @@ def refused(run: Run, saga: Saga, refusal: Refused) -> Outcome:
                         attempt=run.attempt + 1)  # fmt: skip
     if run.forward and saga.step(run.position).optional:
         return _skip(run, saga, row, why)
-    progress.write_log(run, [row])
+    store.write_log([row])
     return _stop_or_turn(run, saga, why)
 
 
@@ -124,14 +124,14 @@ def failed(run: Run, saga: Saga, error: Exception) -> Outcome:
                         attempt=run.attempt)  # fmt: skip
     log.warning("saga %s run %s try %s of %s", run.saga, run.pk, run.attempt, why, exc_info=error)
     if run.attempt < act.retry.tries:
-        progress.write_log(run, [row])
+        store.write_log([row])
         seconds = act.retry.delay(run.attempt) * settings.SAGA_RETRY_SCALE
         progress.retry_at(run, run.db_now + timedelta(seconds=seconds))
-        progress.save(run)
+        store.save(run)
         return STOP
     if run.forward and saga.step(run.position).optional:
         return _skip(run, saga, row, why)
-    progress.write_log(run, [row])
+    store.write_log([row])
     return _stop_or_turn(run, saga, why)
 
 
@@ -147,7 +147,7 @@ def _stop_or_turn(run: Run, saga: Saga, why: str) -> Outcome:
         return _gone_on(run)
     if run.position > saga.pivot:
         progress.park(run, saga, why, "Nothing is undone after the pivot: mend the cause, resume.")
-        progress.save(run)
+        store.save(run)
         return STOP
     progress.begin_compensation(run, saga, why)
     return Outcome(Then.REFUSED, run.position, why)

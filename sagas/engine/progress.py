@@ -4,11 +4,8 @@ import logging
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
-from uuid import UUID
 
-from django.db.models import QuerySet
-from django.db.models.functions import Now
-
+from sagas.engine import store
 from sagas.engine.definition import Saga
 from sagas.models import Direction, Run, RunStatus, StepLog, StepState
 
@@ -17,33 +14,17 @@ log = logging.getLogger(__name__)
 #: After progress a message is on its way; only after this long does the sweep doubt it.
 GRACE = timedelta(seconds=1)
 
-_SAVED = (
-    "status", "position", "epoch", "fence", "lease_until", "wake_at", "not_before", "attempt",
-    "sweeps", "waits_for", "facts", "reason", "remedy", "undo_failed", "amount_at_risk",
-    "currency", "changed_at", "ended_at",
-)  # fmt: skip
-
-
-def lock_run(run_id: UUID) -> Run | None:
-    """The run, its row locked until the transaction ends, with the database's clock as `db_now`."""
-    return _with_clock(Run.objects.select_for_update().filter(pk=run_id))
-
-
-def read_run(run_id: UUID) -> Run | None:
-    """The run as it stands, unlocked, with the database's clock as `db_now`."""
-    return _with_clock(Run.objects.filter(pk=run_id))
-
 
 def advance(run: Run, saga: Saga, to: int, facts: dict[str, Any], rows: Sequence[StepLog]) -> None:
     """Record steps that are done and stand at `to`; ends the run when nothing is left."""
     run.facts = facts
     _move(run, to)
-    write_log(run, rows)
+    store.write_log(rows)
     if run.forward and to > saga.length:
         _end(run, saga, RunStatus.COMPLETED)
     elif not run.forward and to < 1:
         _end(run, saga, RunStatus.COMPENSATED)
-    save(run)
+    store.save(run)
 
 
 def begin_compensation(run: Run, saga: Saga, reason: str) -> None:
@@ -55,7 +36,7 @@ def begin_compensation(run: Run, saga: Saga, reason: str) -> None:
     _move(run, saga.undo_from(run.position))
     if run.position < 1:
         _end(run, saga, RunStatus.COMPENSATED)
-    save(run)
+    store.save(run)
     log.info("saga %s run %s compensates: %s", run.saga, run.pk, reason)
 
 
@@ -66,7 +47,7 @@ def give_up_undoing(run: Run, saga: Saga, reason: str) -> None:
     _move(run, saga.undo_from(run.position - 1, only_after_failure=True))
     if run.position < 1:
         _end(run, saga, RunStatus.COMPENSATED)
-    save(run)
+    store.save(run)
 
 
 def park(run: Run, saga: Saga, reason: str, remedy: str, at_risk: int | None = None) -> None:
@@ -82,16 +63,10 @@ def park(run: Run, saga: Saga, reason: str, remedy: str, at_risk: int | None = N
 
 
 def retry_at(run: Run, when: datetime) -> None:
-    """Try the step at hand again at `when`; the wait lives here, not in the broker. Caller saves."""
+    """Try the step at hand again at `when`; the wait is a row, not a message. Caller saves."""
     run.not_before = run.wake_at = when
     run.lease_until = None
     run.sweeps = 0
-
-
-def save(run: Run) -> None:
-    """Write the run back; its row is locked."""
-    run.changed_at = run.db_now
-    run.save(update_fields=_SAVED)
 
 
 def line(
@@ -107,26 +82,7 @@ def line(
         attempt=attempt,
         error=error[:2000],
         started_at=run.db_now,
-        ended_at=None if state == StepState.STARTED else Now(),
     )
-
-
-def write_log(run: Run, rows: Sequence[StepLog]) -> None:
-    """One statement for all lines; a line that is there already gets its newer state."""
-    if rows:
-        StepLog.objects.bulk_create(
-            rows,
-            update_conflicts=True,
-            unique_fields=["run", "position", "direction"],
-            update_fields=["state", "attempt", "error", "ended_at"],
-        )
-
-
-def _with_clock(runs: QuerySet[Run]) -> Run | None:
-    run = runs.annotate(clock=Now()).first()
-    if run is not None:
-        run.db_now = run.clock
-    return run
 
 
 def _move(run: Run, to: int) -> None:

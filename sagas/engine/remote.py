@@ -7,7 +7,7 @@ from typing import Any
 from django.db import transaction
 
 from campusg.errors import Refused
-from sagas.engine import progress
+from sagas.engine import progress, store
 from sagas.engine.admission import STOP, Message, Outcome, Then, Verdict, admit, answer
 from sagas.engine.definition import Saga, saga_named
 from sagas.engine.lease import LEASE_SECONDS, keeper
@@ -47,15 +47,14 @@ def _call_and_record(claim: Claim) -> Claim | Outcome:
 def _claim(message: Message) -> Claim | Outcome:
     """First transaction: the operation row and the lease are there before the call is made."""
     with transaction.atomic():
-        run = progress.lock_run(message.run_id)
+        run = store.lock_run(message.run_id)
         verdict = admit(run, message)
         if verdict is not Verdict.RUN or run is None:
             return answer(verdict, run)
         saga = saga_named(run.saga)
         assert saga is not None
         run.fence += 1
-        progress.write_log(
-            run,
+        store.write_log(
             [progress.line(run, saga, run.position, StepState.STARTED, attempt=run.attempt + 1)],
         )
         return _prepare(run, saga, message)
@@ -75,14 +74,14 @@ def _prepare(run: Run, saga: Saga, message: Message) -> Claim | Outcome:
         return _settle(run, saga, {} if call is None else call)
     run.lease_until = run.db_now + timedelta(seconds=LEASE_SECONDS)
     run.wake_at = run.lease_until
-    progress.save(run)
+    store.save(run)
     return Claim(message, run.fence, act, call)
 
 
 def _record(claim: Claim, reply: Any) -> Claim | Outcome:
     """Second transaction: the outcome is always saved; only the holder of the fence advances."""
     with transaction.atomic():
-        run = progress.lock_run(claim.message.run_id)
+        run = store.lock_run(claim.message.run_id)
         result = claim.act.record_outcome(claim.call, reply)
         if run is None or not _still_mine(run, claim):
             return STOP
@@ -101,13 +100,13 @@ def _settle(run: Run, saga: Saga, result: Result) -> Outcome:
         case Unknown(retry_at=when, why=why):
             _note(run, saga, StepState.UNKNOWN, why)
             progress.retry_at(run, when)
-            progress.save(run)
+            store.save(run)
             return STOP
         case Waiting(signal=signal, until=until):
             _note(run, saga, StepState.WAITING, signal)
             progress.retry_at(run, until)
             run.status, run.waits_for = RunStatus.WAITING, signal
-            progress.save(run)
+            store.save(run)
             return STOP
         case Again():
             raise SagaMistake(f"{run.saga}: only a record may ask for another call")
@@ -123,8 +122,7 @@ def _done(run: Run, saga: Saga, gained: dict[str, Any]) -> Outcome:
 
 
 def _note(run: Run, saga: Saga, state: StepState, text: str) -> None:
-    progress.write_log(
-        run,
+    store.write_log(
         [progress.line(run, saga, run.position, state, error=text, attempt=run.attempt + 1)],
     )
 
@@ -142,7 +140,7 @@ def _broke(claim: Claim, error: Exception) -> Outcome:
     """The call or its record raised, which neither should: count it, try again later. Whatever
     the call did is still an unresolved operation, and the next try resolves it by its key."""
     with transaction.atomic():
-        run = progress.lock_run(claim.message.run_id)
+        run = store.lock_run(claim.message.run_id)
         if run is None or not _still_mine(run, claim):
             return STOP
         saga = saga_named(run.saga)

@@ -4,24 +4,16 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
-from django.db import connection, transaction
+from django.db import transaction
 
 from campusg.errors import Conflict
 from campusg.ids import new_id
 from sagas.engine import facts as factual
-from sagas.engine import progress
+from sagas.engine import progress, store
 from sagas.engine.definition import Saga
 from sagas.engine.local import do
 from sagas.engine.publishing import publish
 from sagas.models import LIVE, Run, RunStatus
-
-_INSERT = """
-INSERT INTO sagas_run (id, saga, key, status, position, epoch, fence, attempt, sweeps, recovered,
-                       waits_for, facts, given_digest, fingerprint, reason, remedy, undo_failed,
-                       amount_at_risk, currency, wake_at)
-VALUES (%s, %s, %s, 'RUNNING', 1, 1, 0, 0, 0, 0, '', %s, %s, %s, '', '', false, 0, '', now())
-ON CONFLICT (saga, key) WHERE status IN ({live}) DO NOTHING
-""".format(live=", ".join(f"'{status}'" for status in LIVE))
 
 
 class RunExists(Conflict):
@@ -63,12 +55,12 @@ def enqueue(saga: Saga, key: str, **facts: Any) -> Run:
 def signal(run_id: UUID, name: str) -> bool:
     """Wake a run that waits for `name`; False when none does (the step will look for itself)."""
     with transaction.atomic():
-        run = progress.lock_run(run_id)
+        run = store.lock_run(run_id)
         if run is None or run.status != RunStatus.WAITING or run.waits_for != name:
             return False
         run.status, run.waits_for = RunStatus.RUNNING, ""
         progress.retry_at(run, run.db_now)
-        progress.save(run)
+        store.save(run)
         transaction.on_commit(partial(publish, run, retry=False), robust=True)
         return True
 
@@ -77,7 +69,7 @@ def compensate(run_id: UUID, reason: str) -> Run:
     """Turn a live run round before its pivot, whatever it is doing: what is in flight is fenced
     off and undone like the rest. Raises NoLiveRun after the pivot or after the end."""
     with transaction.atomic():
-        run = progress.lock_run(run_id)
+        run = store.lock_run(run_id)
         saga = Saga.registry.get(run.saga) if run else None
         if run is None or saga is None or run.status not in (RunStatus.RUNNING, RunStatus.WAITING):
             raise NoLiveRun(f"Run {run_id} is not under way; there is nothing to turn round.")
@@ -92,14 +84,10 @@ def _insert(saga: Saga, key: str, facts: dict[str, Any]) -> tuple[Run, bool]:
     if set(facts) != set(saga.given):
         raise TypeError(f"{saga.name} is given {sorted(saga.given)}, not {sorted(facts)}")
     given, digest = factual.to_json(facts), factual.digest(facts)
-    run_id = new_id()
-    with connection.cursor() as cursor:
-        document = connection.ops.adapt_json_value(given, None)
-        cursor.execute(_INSERT, [run_id, saga.name, key, document, digest, saga.fingerprint])
-        fresh = cursor.rowcount == 1
-    if fresh:
-        inserted = progress.read_run(run_id)
-        assert inserted is not None
+    inserted = store.insert_run(
+        new_id(), saga.name, key, given, digest, saga.fingerprint, progress.GRACE
+    )
+    if inserted is not None:
         return inserted, True
     run = Run.objects.get(saga=saga.name, key=key, status__in=LIVE)
     if run.given_digest != digest:
