@@ -8,7 +8,7 @@ from typing import Any, Self
 
 import requests
 
-from devstack.demo.lunch import Kitchen, Meal
+from devstack.demo.lunch import Meal
 
 PHONES = 8
 TIMEOUTS = (3.0, 15.0)  # seconds to connect, to be answered
@@ -16,17 +16,6 @@ PATIENCE = 45.0  # seconds after which a phone gives up on an order
 PAUSE = 0.3  # seconds between two tries
 #: Not now, or your first try is still being answered: the same key again.
 TRY_AGAIN = (409, 503)
-
-
-def kitchens(site: str, customer: str, password: str) -> list[Kitchen]:
-    """What can be ordered where, as a customer sees it."""
-    with requests.Session() as session:
-        card = {"username": customer, "password": password}
-        token = session.post(f"{site}/api/token", json=card, timeout=TIMEOUTS).json()["access"]
-        session.headers["Authorization"] = f"Bearer {token}"
-        listed = session.get(f"{site}/api/restaurants", timeout=TIMEOUTS).json()["results"]
-        menus = [session.get(each["url"], timeout=TIMEOUTS).json() for each in listed]
-    return [Kitchen(each["id"], tuple(dish["id"] for dish in each["menu"])) for each in menus]
 
 
 @dataclass(frozen=True)

@@ -6,30 +6,33 @@ import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import psycopg2
 import requests
 
+from devstack.demo.lunch import Kitchen
 from devstack.errors import StackError
 from devstack.part import last_lines
 from devstack.process import end, spawn, wait_until
-from devstack.stack import DEFAULT_FOLDER, Stack
+from devstack.stack import Stack
 from devstack.state import free_port
 from devstack.stripe import CHECKOUT, import_path
 from devstack.supervisor import Command, Supervisor
+from devstack.up import our_processes
 
-FOLDER = DEFAULT_FOLDER / "demo"
 PARTS = ("postgres", "valkey", "stripe")
 READY_WITHIN = 30.0  # seconds until the site answers and every worker takes messages
 PASSWORD = "lunch-hour"
 #: Local steps are short and bound to the processor, remote ones wait for the network.
 WORKERS = {
-    "worker-local-1": ["-P", "solo", "-Q", "local"],
+    "worker-local": ["-P", "solo", "-Q", "local"],
     "worker-remote": ["-P", "threads", "-c", "16", "-Q", "remote"],
 }
+#: Nobody remote-controls these workers, so none need spend a second looking for its neighbours.
+ALONE = ("--without-gossip", "--without-mingle")
 
 
 class Inhabited(StackError):
@@ -46,6 +49,19 @@ class House:
     env: Mapping[str, str]
     people: Mapping[str, Any]  # what `seed_campus` wrote down
 
+    @property
+    def customers(self) -> list[str]:
+        """Their usernames."""
+        return [person["username"] for person in self.people["customers"]]
+
+    @property
+    def kitchens(self) -> list[Kitchen]:
+        """The restaurants with their menus."""
+        return [
+            Kitchen(kitchen["id"], tuple(dish["id"] for dish in kitchen["menu"]))
+            for kitchen in self.people["restaurants"]
+        ]
+
     def books(self) -> str:
         """What `manage.py verify_books` prints."""
         return _manage(self.stack.folder, self.env, "verify_books")[1].read_text()
@@ -58,18 +74,19 @@ class House:
 
 
 @contextmanager
-def opened(customers: int, say: Callable[[str], None]) -> Iterator[House]:
-    """A new campus with that many customers, closed again at the end.
+def opened(folder: Path, customers: int, say: Callable[[str], None]) -> Iterator[House]:
+    """A new campus with that many customers, closed again at the end. Its data stays in `folder`,
+    in place of that of an earlier one.
 
     Raises AlreadyRunning when an earlier demo was kept, StackError when something fails.
     """
     # Pretend cards go to a pretend Stripe, whatever this shell is set up for.
     for name in ("STRIPE_API_BASE", "STRIPE_SECRET_KEY"):
         os.environ.pop(name, None)
-    with Stack(FOLDER, PARTS, fresh=PARTS) as stack:
+    with Stack(folder, PARTS, fresh=PARTS) as stack:
         for old in stack.folder.glob("*.log"):
             old.unlink()
-        say(f"servers up in {stack.seconds:.1f} s: {', '.join(PARTS)}")
+        say(f"{', '.join(PARTS)} are up")
         env = {
             **os.environ,
             **stack.env,
@@ -79,11 +96,13 @@ def opened(customers: int, say: Callable[[str], None]) -> Iterator[House]:
         if "postgres" not in stack.parts:
             _refuse_an_inhabited_database(stack.env["DATABASE_URL"])
         _prepare(stack.folder, env, "migrate")
+        say("tables made")
         port = free_port()
         supervisor = Supervisor(_processes(env, stack.folder, port), on_change=stack.record)
         try:
             supervisor.start(background=True)
             people = _seed(stack.folder, env, customers)
+            say(f"{customers} customers seeded")
             site = f"http://127.0.0.1:{port}"
             _wait_until_open(stack.folder, site)
             yield House(stack, supervisor, site, env, people)
@@ -94,11 +113,10 @@ def opened(customers: int, say: Callable[[str], None]) -> Iterator[House]:
 def welcome(house: House) -> str:
     """Where to go in a campus that stays open, and as whom."""
     folder = house.stack.folder
-    customer = house.people["customers"][0]["username"]
     lines = [
         "The campus stays open until Ctrl-C.",
         f"  admin      {house.site}/admin/  as {house.people['admin']['username']} / {PASSWORD}",
-        f"  API        {house.site}/api/docs  as {customer} / {PASSWORD}",
+        f"  API        {house.site}/api/docs  as {house.customers[0]} / {PASSWORD}",
         f"  Stripe     {house.stack.env['STRIPE_API_BASE']}/",
         f"  logs       {folder}/*.log",
         f"  manage.py  set -a; . {folder}/env; set +a; python manage.py saga list",
@@ -106,20 +124,16 @@ def welcome(house: House) -> str:
     return "\n".join(lines)
 
 
-def _processes(env: Mapping[str, str], folder: Path, port: int) -> dict[str, Command]:
-    """Web, workers and beat, as a deployment runs them when it is tuned."""
-    web = ["gunicorn", "campusg.wsgi", "--bind", f"127.0.0.1:{port}"]
-    web += ["--worker-class", "gthread", "--workers", "2", "--threads", "8", "--no-control-socket"]
-    celery = ["celery", "-A", "campusg"]
-    modules = {
-        name: [*celery, "worker", "-n", name, "-l", "info", *flags]
-        for name, flags in WORKERS.items()
-    }
-    modules |= {"web": web, "beat": [*celery, "beat"]}
-    return {
-        name: Command([sys.executable, "-m", *argv], env, folder / f"{name}.log")
-        for name, argv in modules.items()
-    }
+def _processes(env: dict[str, str], folder: Path, port: int) -> dict[str, Command]:
+    """Those of `make up`, with workers tuned for one kind of step each."""
+    commands = our_processes(env, folder, port)
+    web, worker = commands["web"], commands.pop("worker")
+    # Imported once for both of its processes: the first order shall not wait for the second.
+    commands["web"] = replace(web, argv=[*web.argv, "--preload"])
+    for name, flags in WORKERS.items():
+        argv = [*worker.argv, "-n", name, "-l", "info", *ALONE, *flags]
+        commands[name] = replace(worker, argv=argv, log_path=folder / f"{name}.log")
+    return commands
 
 
 def _seed(folder: Path, env: Mapping[str, str], customers: int) -> dict[str, Any]:

@@ -42,8 +42,9 @@ class Meal:
 
 
 def customers_for(orders: int) -> int:
-    """How many customers such a lunch needs; a few to spare, or all would order equally often."""
-    return max(2, -(-orders * 6 // (5 * ORDERS_EACH)))
+    """How many customers such a lunch needs; a few to spare, or all would order equally often,
+    and ten at least, of whom one has a card that declines."""
+    return max(10, -(-orders * 6 // (5 * ORDERS_EACH)))
 
 
 def lunch_hour(

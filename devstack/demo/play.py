@@ -4,10 +4,11 @@ import time
 from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from devstack.demo import report
-from devstack.demo.clients import Phones, Placement, kitchens
+from devstack.demo.clients import Phones, Placement
 from devstack.demo.house import PASSWORD, House, opened, welcome
 from devstack.demo.lunch import customers_for, lunch_hour
 from devstack.demo.proof import Check, Evidence, checks
@@ -28,6 +29,7 @@ class Play:
     """What is being played, and the exit code as far as it is known."""
 
     board: Board
+    folder: Path
     orders: int
     seed: int
     keep: bool
@@ -37,7 +39,7 @@ class Play:
 
     def run(self) -> None:
         """Play it. Raises StackError when something breaks that should not."""
-        with opened(customers_for(self.orders), self.board.say) as house:
+        with opened(self.folder, customers_for(self.orders), self.board.say) as house:
             sandbox = Sandbox(house.stack.env["STRIPE_API_BASE"])
             with closing(Watch(house.stack.env["DATABASE_URL"])) as watch:
                 with self.board:
@@ -46,6 +48,7 @@ class Play:
             wrong = [str(check) for check in found if not check.holds]
             self.ending = 1 if wrong else 0
             if self.keep:
+                sandbox.behave()
                 self.board.note(welcome(house))
             self.board.end(f"FAILED: {'. '.join(wrong)}" if wrong else "OK")
             if self.keep:
@@ -53,12 +56,10 @@ class Play:
 
     def _lunch(self, house: House, sandbox: Sandbox, watch: Watch) -> list[Placement]:
         """Place every order, with the workers killed on the way, and wait for quiet."""
-        customers = [person["username"] for person in house.people["customers"]]
-        menus = kitchens(house.site, customers[0], PASSWORD)
-        meals = lunch_hour(self.seed, self.orders, customers, menus)
+        meals = lunch_hour(self.seed, self.orders, house.customers, house.kitchens)
         seconds = max(SHORTEST_LUNCH, self.orders / ORDERS_PER_SECOND)
         sandbox.misbehave(self.seed)
-        self.board.say(f"lunch: {self.orders} orders, the hour in {seconds:.0f} s")
+        self.board.say(f"web, workers, beat are up; lunch: {self.orders} orders in {seconds:.0f} s")
         kills = [*KILLS_AT]
         with Phones(house.site, PASSWORD, meals, seconds) as phones:
             while not phones.done:
@@ -105,7 +106,7 @@ class Play:
             report.outcomes(watch.outcomes()),
             report.latencies(placements, watch.created_at()),
             report.operations(watch.operations(), totals),
-            report.troubles(self.kills, watch.counts().recovered, totals),
+            report.troubles(self.kills, watch.counts().recovered, placements, totals),
             report.proof(found),
         )
         return found

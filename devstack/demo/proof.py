@@ -94,8 +94,7 @@ def _one_order_each(evidence: Evidence) -> Check:
         promised |= ids
     wrong += [f"order {each} was promised and is not there" for each in promised - made]
     wrong += [f"nobody asked for order {each}" for each in made - promised]
-    again = sum(len(placed.order_ids) - 1 for placed in evidence.placements if placed.order_ids)
-    figure = f"{len(evidence.orders)} of {len(evidence.placements)}, {again} asked twice"
+    figure = f"{len(evidence.orders)} of {len(evidence.placements)}"
     return Check("every request became one order", figure, wrong)
 
 
@@ -145,7 +144,7 @@ def _created_are_held(evidence: Evidence) -> Check:
             held += sum(each.count for each in have)
             if have != want:
                 wrong.append(f"order {order.id} costs {order.total}, {_said(have)}")
-    return Check("one hold per CREATED order at the sandbox, of its total", f"{held} holds", wrong)
+    return Check("Stripe holds the total of each CREATED order, once", f"{held} holds", wrong)
 
 
 def _others_hold_nothing(evidence: Evidence) -> Check:
@@ -153,7 +152,7 @@ def _others_hold_nothing(evidence: Evidence) -> Check:
     strays = [each for each in evidence.standing if each.order_id not in created]
     wrong = [f"order {each.order_id}: {_said([each])}" for each in strays]
     figure = f"{sum(each.count for each in strays)} holds"
-    return Check("no hold for any other order at the sandbox", figure, wrong)
+    return Check("Stripe holds nothing for any other order", figure, wrong)
 
 
 def _calls_resolved(evidence: Evidence) -> Check:
@@ -170,8 +169,8 @@ def _calls_resolved(evidence: Evidence) -> Check:
         for each in evidence.standing
         if each.order_id in watched
     ]
-    sentence = "no order waits for Stripe; what is only watched holds nothing"
-    return Check(sentence, f"{len(watched)} watched", wrong)
+    figure = f"{len(watched)} watched"
+    return Check("calls without an answer are watched and hold nothing", figure, wrong)
 
 
 def _books(evidence: Evidence) -> Check:

@@ -32,11 +32,15 @@ def latencies(placements: Sequence[Placement], created_at: Mapping[str, float]) 
     return table
 
 
-def troubles(kills: int, recovered: int, totals: Mapping[str, Any]) -> Table:
+def troubles(
+    kills: int, recovered: int, placements: Sequence[Placement], totals: Mapping[str, Any]
+) -> Table:
     """What was done to the campus, and what it did about it."""
+    again = sum(len(each.order_ids) > 1 for each in placements)
     table = _table("Trouble", "", "times")
     table.add_row("workers killed with SIGKILL", str(kills))
     table.add_row("runs recovered by the sweep", str(recovered))
+    table.add_row("orders posted again under their key", str(again))
     for kind, count in sorted(totals["faults"].items()):
         table.add_row(f"sandbox: {kind}", str(count))
     return table

@@ -8,31 +8,26 @@ import psycopg2
 
 from devstack.demo.proof import Open, Order, Run
 
-_LIVE = "('RUNNING', 'WAITING', 'COMPENSATING', 'PARKED')"
-
-_COUNTS = f"""
+_COUNTS = """
 SELECT (SELECT count(*) FROM orders_order),
        (SELECT count(*) FROM orders_order WHERE status = 'CREATED'),
        (SELECT count(*) FROM orders_order WHERE status = 'CANCELLED'),
-       (SELECT count(*) FROM sagas_run WHERE status IN {_LIVE}),
+       (SELECT count(*) FROM sagas_run WHERE status NOT IN ('COMPLETED', 'COMPENSATED')),
        (SELECT count(*) FROM sagas_run WHERE recovered > 0)
 """
 
-# What still moves by itself: live runs, calls that a run or the janitor will make soon, and
+# What still moves by itself: active runs, calls that a run or the janitor will make soon, and
 # money found after its order gave up, which the janitor gives back. A watched call that stays
-# unknown is asked about for days; it is no reason to wait.
-_MOVING = f"""
-SELECT 'run ' || id || ' is ' || status || ' (manage.py saga show ' || id || ')'
-  FROM sagas_run WHERE status IN {_LIVE}
- UNION ALL
-SELECT key || ' is ' || state
-  FROM payments_operation WHERE state IN ('sent', 'unknown') AND NOT watched
- UNION ALL
-SELECT 'the hold of order ' || order_id || ' is to be released'
-  FROM payments_payment p
- WHERE status = 'RELEASING' AND NOT EXISTS (
-       SELECT FROM payments_operation o
-        WHERE o.payment_id = p.id AND o.watched AND o.state IN ('sent', 'unknown'))
+# unknown is asked about for days, and what waits for a person waits for ever: neither is a
+# reason to wait here.
+_MOVING = """
+SELECT EXISTS (SELECT FROM sagas_run WHERE status IN ('RUNNING', 'WAITING', 'COMPENSATING'))
+    OR EXISTS (SELECT FROM payments_operation WHERE state IN ('sent', 'unknown') AND NOT watched)
+    OR EXISTS (SELECT FROM payments_payment p
+                WHERE status = 'RELEASING' AND NOT EXISTS (
+                      SELECT FROM payments_operation o WHERE o.payment_id = p.id
+                         AND (o.state = 'needs_operator'
+                              OR o.watched AND o.state IN ('sent', 'unknown'))))
 """
 
 # Why each order ended as it did: the step that was refused, and for a payment whether Stripe
@@ -82,9 +77,9 @@ class Watch:
     def counts(self) -> Counts:
         return Counts(*self._rows(_COUNTS)[0])
 
-    def moving(self) -> list[str]:
-        """A sentence for each thing that is not at rest yet."""
-        return [row[0] for row in self._rows(_MOVING)]
+    def moving(self) -> bool:
+        """Whether anything is still to happen by itself, soon."""
+        return bool(self._rows(_MOVING)[0][0])
 
     def created_at(self) -> dict[str, float]:
         """When each order became CREATED, in seconds since 1970."""

@@ -1,0 +1,282 @@
+"""The demo: its lunch is repeatable, its phones insist, its proof can fail; and it runs, whole."""
+
+import json
+import re
+import signal
+import subprocess
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import Any
+from urllib.request import urlopen
+
+import pytest
+
+from devstack.demo.clients import Phones, Placement
+from devstack.demo.lunch import ORDERS_EACH, Kitchen, customers_for, lunch_hour
+from devstack.demo.proof import Evidence, Open, Order, Run, checks
+from devstack.demo.report import quantile
+from devstack.demo.sandbox import Standing
+from devstack.state import State
+from tests.devstack.conftest import Run as Start
+from tests.devstack.conftest import gone
+
+KITCHENS = [Kitchen("noodles", ("ramen", "tea")), Kitchen("pizza", ("margherita",))]
+EATERS = [f"eater-{number}" for number in range(customers_for(200))]
+LUNCH = lunch_hour(1, 200, EATERS, KITCHENS)
+
+
+def test_a_seed_always_gives_the_same_lunch_and_another_seed_another() -> None:
+    assert lunch_hour(1, 200, EATERS, KITCHENS) == LUNCH
+    assert lunch_hour(2, 200, EATERS, KITCHENS) != LUNCH
+
+
+def test_a_lunch_is_an_hour_in_order_and_nobody_runs_into_the_limit_on_unpaid_orders() -> None:
+    times = [meal.at for meal in LUNCH]
+    assert (len(times), times[0], times) == (200, 0.0, sorted(times))
+    assert times[-1] < 1
+    assert max(Counter(meal.customer for meal in LUNCH).values()) <= ORDERS_EACH
+    assert len({meal.key for meal in LUNCH}) == 200
+    menus = {kitchen.id: set(kitchen.dishes) for kitchen in KITCHENS}
+    for meal in LUNCH:
+        dishes = [line["menu_item_id"] for line in meal.body["items"]]
+        assert set(dishes) <= menus[meal.kitchen]
+        assert len(dishes) == len(set(dishes)) > 0
+
+
+@pytest.mark.parametrize("orders", [1, 2, 7, 12, 200, 1000])
+def test_there_are_always_customers_enough(orders: int) -> None:
+    eaters = [str(number) for number in range(customers_for(orders))]
+    assert len(lunch_hour(3, orders, eaters, KITCHENS)) == orders
+
+
+class Moody(ThreadingHTTPServer):
+    """A site that answers each order's key only at the third try, and notes what it is sent."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), MoodyRequest)
+        self.keys: list[str] = []
+        self.bodies: set[str] = set()
+        self.moods: Iterator[str] = iter(())
+
+
+class MoodyRequest(BaseHTTPRequestHandler):
+    server: Moody
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"])).decode()
+        if self.path == "/api/token":
+            return self.answer(200, {"access": "token"})
+        self.server.keys.append(self.headers["Idempotency-Key"])
+        self.server.bodies.add(body)
+        match next(self.server.moods, "placed"):
+            case "hang up":
+                return self.connection.close()
+            case "busy":
+                return self.answer(503, {})
+            case "no":
+                return self.answer(422, {"code": "restaurant_closed"})
+        return self.answer(202, {"order": {"id": "order-1"}})
+
+    def answer(self, status: int, body: dict[str, Any]) -> None:
+        content = json.dumps(body).encode()
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, *words: Any) -> None:
+        pass
+
+
+@pytest.fixture
+def site() -> Iterator[Moody]:
+    with Moody() as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield server
+        server.shutdown()
+
+
+def order_one(site: Moody, **change: Any) -> Placement:
+    """One phone's meal, placed at that site."""
+    meal = replace(LUNCH[0], **change)
+    with Phones(f"http://127.0.0.1:{site.server_port}", "secret", [meal], 1.0) as phones:
+        while not phones.done:
+            pass
+    (placement,) = phones.placements
+    return placement
+
+
+def test_a_phone_without_an_answer_asks_again_under_the_same_key(site: Moody) -> None:
+    site.moods = iter(["hang up", "busy", "placed"])
+    placement = order_one(site, taps_twice=False)
+    assert (placement.order_ids, placement.refusal) == (("order-1",), "")
+    assert site.keys == [LUNCH[0].key] * 3
+    assert [json.loads(body) for body in site.bodies] == [LUNCH[0].body]
+
+
+def test_an_impatient_customer_taps_twice_under_one_key(site: Moody) -> None:
+    assert order_one(site, taps_twice=True).order_ids == ("order-1", "order-1")
+    assert site.keys == [LUNCH[0].key] * 2
+
+
+def test_a_no_is_an_answer(site: Moody) -> None:
+    site.moods = iter(["no"])
+    placement = order_one(site)
+    assert (len(site.keys), placement.order_ids) == (1, ())
+    assert "restaurant_closed" in placement.refusal
+
+
+CREATED, DECLINED, SILENT = (
+    Order("order-1", "CREATED", 1250, "USD"),
+    Order("order-2", "CANCELLED", 990, "USD"),
+    Order("order-3", "CANCELLED", 500, "USD"),
+)
+PENDING = replace(DECLINED, status="PENDING")
+TWO_FOR_ONE = Placement(LUNCH[0], order_ids=("order-1", "order-4"))
+HELD = Standing("order-1", "usd", 1, 1250)
+WATCHED = Open("campusg:demo:order-3:authorize:1", "order-3", watched=True)
+SOUND = Evidence(
+    placements=[
+        Placement(LUNCH[0], order_ids=("order-1", "order-1")),
+        Placement(LUNCH[1], order_ids=("order-2",)),
+        Placement(LUNCH[2], order_ids=("order-3",)),
+    ],
+    orders=[CREATED, DECLINED, SILENT],
+    runs=[
+        Run("run-1", "order-1", "COMPLETED"),
+        Run("run-2", "order-2", "COMPENSATED"),
+        Run("run-3", "order-3", "COMPENSATED"),
+    ],
+    standing=[HELD],
+    open=[WATCHED],
+    books="0 violations\n",
+)
+REQUESTS = "every request became one order"
+DECIDED = "every order is CREATED or CANCELLED"
+ENDED = "every order's run has ended as the order says"
+HOLDS = "Stripe holds the total of each CREATED order, once"
+NO_HOLDS = "Stripe holds nothing for any other order"
+ANSWERED = "calls without an answer are watched and hold nothing"
+BOOKS = "manage.py verify_books"
+
+
+def broken(evidence: Evidence) -> list[str]:
+    return [check.sentence for check in checks(evidence) if not check.holds]
+
+
+def test_the_proof_accepts_a_campus_on_which_all_is_well() -> None:
+    assert broken(SOUND) == []
+    assert [check.figure for check in checks(SOUND)] == [
+        "3 of 3",
+        "1 + 2",
+        "0 live runs",
+        "1 holds",
+        "0 holds",
+        "1 watched",
+        "0 violations",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("planted", "sentences"),
+    [
+        ({"placements": [*SOUND.placements, Placement(LUNCH[3], refusal="503")]}, [REQUESTS]),
+        ({"placements": SOUND.placements[1:]}, [REQUESTS]),
+        ({"placements": [*SOUND.placements, SOUND.placements[0]]}, [REQUESTS]),
+        ({"placements": [*SOUND.placements, Placement(LUNCH[3], order_ids=("x",))]}, [REQUESTS]),
+        ({"placements": [TWO_FOR_ONE, *SOUND.placements[1:]]}, [REQUESTS]),
+        ({"orders": [CREATED, PENDING, SILENT]}, [DECIDED, ENDED]),
+        ({"orders": [CREATED, replace(DECLINED, status="CREATED"), SILENT]}, [ENDED, HOLDS]),
+        ({"orders": [replace(CREATED, status="CANCELLED"), DECLINED, SILENT]}, [ENDED, NO_HOLDS]),
+        ({"runs": [replace(SOUND.runs[0], status="PARKED"), *SOUND.runs[1:]]}, [ENDED]),
+        ({"runs": [replace(SOUND.runs[0], status="COMPENSATED"), *SOUND.runs[1:]]}, [ENDED]),
+        ({"runs": SOUND.runs[1:]}, [ENDED]),
+        ({"runs": [*SOUND.runs, SOUND.runs[0]]}, [ENDED]),
+        ({"runs": [*SOUND.runs, Run("run-4", "order-4", "COMPENSATED")]}, [ENDED]),
+        ({"standing": []}, [HOLDS]),
+        ({"standing": [replace(HELD, count=2, amount=2500)]}, [HOLDS]),
+        ({"standing": [replace(HELD, amount=1249)]}, [HOLDS]),
+        ({"standing": [replace(HELD, currency="eur")]}, [HOLDS]),
+        ({"standing": [HELD, replace(HELD, currency="eur")]}, [HOLDS]),
+        ({"standing": [HELD, replace(HELD, order_id="order-2")]}, [NO_HOLDS]),
+        ({"standing": [HELD, replace(HELD, order_id="nobody's")]}, [NO_HOLDS]),
+        ({"standing": [HELD, replace(HELD, order_id="order-3")]}, [NO_HOLDS, ANSWERED]),
+        ({"open": [replace(WATCHED, watched=False)]}, [ANSWERED]),
+        ({"open": [replace(WATCHED, order_id="order-1")]}, [ANSWERED]),
+        ({"books": "I01 journal balanced: 1 row\n  In every …\n1 violations\n"}, [BOOKS]),
+        ({"books": ""}, [BOOKS]),
+        ({"books": "Traceback …"}, [BOOKS]),
+    ],
+)  # fmt: skip
+def test_the_proof_finds_every_planted_difference(
+    planted: dict[str, Any], sentences: list[str]
+) -> None:
+    assert broken(replace(SOUND, **planted)) == sentences
+
+
+def test_what_is_wrong_is_named_and_the_rest_counted() -> None:
+    strays = [replace(HELD, order_id=f"stray-{number}") for number in range(5)]
+    (check,) = [each for each in checks(replace(SOUND, standing=[HELD, *strays])) if not each.holds]
+    assert str(check) == (
+        f"{NO_HOLDS}: order stray-0: 1 holds of 1250 usd in all; order stray-1: 1 holds of 1250 "
+        "usd in all; order stray-2: 1 holds of 1250 usd in all and 2 more"
+    )
+
+
+def test_a_quantile_is_one_of_the_values() -> None:
+    hundred = range(1, 101)
+    assert [quantile(hundred, part) for part in (0.5, 0.95)] == [50, 95]
+    assert [quantile([7.0], part) for part in (0.5, 0.95)] == [7, 7]
+    assert quantile([], 0.5) == 0
+
+
+def alive(folder: Path) -> list[int]:
+    return [proc.pid for proc in State.read(folder).processes.values() if proc.alive]
+
+
+def heard(demo: subprocess.Popen[str], word: str) -> str:
+    """What it says, to the end of the first line with that word."""
+    said = ""
+    while word not in said:
+        line = demo.stdout.readline()
+        assert line, said + demo.stderr.read()
+        said += line
+    return said
+
+
+@pytest.mark.story
+def test_a_small_lunch_is_proven_and_stays_up_until_ctrl_c(folder: Path, run: Start) -> None:
+    arguments = ("-m", "devstack.demo", "--orders", 12, "--state-dir", folder)
+    demo = run(*arguments, "--keep", env={"FORCE_COLOR": "1"})
+    said = heard(demo, "demo: ")
+    assert said.endswith("\ndemo: OK\n"), said
+    assert ("\x1b" in said, said.count("✗"), said.count("✓")) == (False, 0, 7)
+    assert "kill -9 of all 2 workers" in said
+    with urlopen(re.search(r"admin +(\S+)", said)[1]) as page:
+        assert b"Log in" in page.read()
+
+    second = run(*arguments)
+    assert (second.wait(30), second.stdout.read()) == (2, "")
+    assert "End it with Ctrl-C in its terminal" in second.stderr.read()
+
+    pids = alive(folder)
+    demo.send_signal(signal.SIGINT)
+    assert (demo.wait(30), demo.stderr.read()) == (0, "")
+    assert pids
+    assert gone(*pids)
+
+
+@pytest.mark.story
+def test_ctrl_c_amid_the_lunch_leaves_nothing_running(folder: Path, run: Start) -> None:
+    demo = run("-m", "devstack.demo", "--orders", 60, "--state-dir", folder)
+    heard(demo, "first order is CREATED")
+    pids = alive(folder)
+    assert len(pids) == 7
+    demo.send_signal(signal.SIGINT)
+    assert (demo.wait(30), demo.stderr.read()) == (130, "")
+    assert demo.stdout.read().endswith("demo: stopped\n")
+    assert gone(*pids)
