@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier, Event, Thread
@@ -112,6 +113,13 @@ def test_keys_cost_two_queries_of_a_post_and_a_replay_costs_one(client, kitchen)
     assert len(own(replay)) == 1
 
 
+def test_the_work_itself_may_wait_for_locks_as_long_as_ever(client, kitchen):
+    client.order(order_body(kitchen))
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW lock_timeout")
+        assert cursor.fetchone() == ("10s",)
+
+
 def test_keys_are_forgotten_after_three_days(client, kitchen):
     old, young = new_id().hex, new_id().hex
     for key in (old, young):
@@ -143,8 +151,9 @@ def test_while_the_first_is_at_work_the_second_is_told_to_come_back(committed_db
     thread = Thread(target=first)
     thread.start()
     assert at_work.wait(30)
-    # Of the same client: it keeps no state but who is signed in.
+    asked = time.monotonic()
     second = Client(customer).order(order_body(kitchen), key)
+    assert 1.9 < time.monotonic() - asked < 6
     problem(second, 409, "idempotency_key_in_use")
     assert second["Retry-After"] == "1"
     leave.set()

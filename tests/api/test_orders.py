@@ -5,7 +5,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from campusg.ids import new_id
-from sagas.models import Run, RunStatus
+from sagas.models import Run, RunStatus, StepState
 from tests.api.conftest import Client, problem
 from tests.api.world import an_accepted_order, what_hangs_on
 from tests.factories import a_customer, a_menu_item, a_person, a_restaurant
@@ -60,6 +60,20 @@ def test_who_waits_for_an_order_that_needs_a_person_is_told_so(client):
     assert "sk_secret" not in parked.content.decode()
     assert "sk_secret" not in client.get(run["url"]).content.decode()
     assert "sk_secret" in Client(a_person(Role.OPS)).get(run["url"]).json()["why"]
+
+
+def test_what_was_said_about_an_operation_is_for_operators(client, customer):
+    run = Run.objects.get(pk=what_hangs_on(an_accepted_order(customer))["saga"])
+    told = "Stripe has not answered campusg:test:1:authorize:1 for 900 s."
+    Run.objects.filter(pk=run.pk).update(status=RunStatus.COMPENSATED, reason=told)
+    run.steps.filter(position=3).update(state=StepState.REFUSED, error=told)
+    run.steps.filter(position=2).update(state=StepState.FAILED, error="KeyError('secret')")
+    shown = client.get(f"/api/sagas/{run.pk}")
+    assert shown.json()["why"] == "Everything begun is undone."
+    assert {step["error"] for step in shown.json()["steps"]} == {""}
+    seen = Client(a_person(Role.OPS)).get(f"/api/sagas/{run.pk}").json()
+    assert seen["why"].endswith(told)
+    assert {step["error"] for step in seen["steps"]} == {"", told, "KeyError('secret')"}
 
 
 def test_a_menu_tells_what_can_be_ordered(client):
