@@ -132,6 +132,12 @@ class _Menu(NamedTuple):
     too_many_unpaid: bool
 
 
+def waiting_for_a_runner() -> list[UUID]:
+    """The orders that are open, oldest first."""
+    waiting = Order.objects.filter(status=OrderStatus.CREATED).order_by("created_at")
+    return list(waiting.values_list("id", flat=True))
+
+
 def _quantities(items: Sequence[OrderLine]) -> dict[UUID, int]:
     wanted: dict[UUID, int] = {}
     for line in items:

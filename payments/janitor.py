@@ -47,15 +47,15 @@ def hurry_due(limit: int = BATCH) -> int:
 def settle(payment_id: str) -> None:
     """Find out what became of a payment's unresolved operation; if its order no longer wants the
     money, release whatever turned up."""
-    more = True
-    while more:
-        with transaction.atomic():
-            call = services.prepare_resolution(payment_id=UUID(payment_id))
-        if not isinstance(call, Call):
-            return
+    with transaction.atomic():
+        call = services.prepare_resolution(payment_id=UUID(payment_id))
+    while isinstance(call, Call):
         reply = services.perform(call)
+        # What was found and what follows from it commit together: a worker that dies in between
+        # must not leave a hold that nobody looks into.
         with transaction.atomic():
             more = services.record_resolution(call, reply)
+            call = services.prepare_resolution(payment_id=UUID(payment_id)) if more else None
 
 
 @shared_task(name="payments.hurry_due")

@@ -16,8 +16,8 @@ from payments.models import UNRESOLVED, Kind, Operation, OperationState, Payment
 
 log = logging.getLogger(__name__)
 
-#: Seconds after the first sending at which an unknown outcome is looked into again; then daily
-#: until a person is called. After Kill Bill's janitor; the key itself is only good for 24 h.
+#: Seconds after the first sending at which an unknown outcome is looked into again, and a last
+#: time before a person is called. After Kill Bill's janitor; the key is only good for 24 h.
 SCHEDULE = (10, 60, 300, 900, 3600, 10_800, 21_600, 43_200, 82_800)
 #: https://docs.stripe.com/api/idempotent_requests: keys are kept at least 24 h; after that the
 #: same key would make a new request, so it is never sent again.
@@ -154,7 +154,9 @@ def _next_try(operation: Operation, reply: Reply) -> datetime:
     if reply.outcome is Outcome.NOT_RUN:
         return now + _scaled(min(60.0, 2.0 ** min(operation.tries - 1, 6)))
     due = next((s for s in SCHEDULE if _scaled(s) > passed), None)
-    return operation.sent_at + _scaled(due) if due else now + _scaled(86_400)
+    if due is not None:
+        return operation.sent_at + _scaled(due)
+    return max(now + _scaled(SCHEDULE[1]), operation.sent_at + CALL_A_PERSON_AFTER)
 
 
 def _scaled(seconds: float) -> timedelta:

@@ -308,16 +308,14 @@ SELECT p.id AS payment_id, p.order_id, p.payment_intent
                       AND r.status IN ('RUNNING', 'WAITING', 'COMPENSATING', 'PARKED'));
 
 -- name: I37 created order has its timeout
--- An order that waits for a runner has its ORDER_TIMEOUT, pending or fired, once its run has ended.
+-- An order that waits for a runner has its ORDER_TIMEOUT, pending or fired, five minutes after it
+-- opened at the latest (upkeep sets one that its run could not set).
 SELECT o.id AS order_id, o.created_at
   FROM orders_order o
- WHERE o.status = 'CREATED'
+ WHERE o.status = 'CREATED' AND o.created_at < now() - interval '5 minutes'
    AND NOT EXISTS (SELECT FROM scheduler_scheduledevent s
                     WHERE s.entity_id = o.id AND s.event_type = 'ORDER_TIMEOUT'
-                      AND s.status IN ('PENDING', 'FIRED'))
-   AND NOT EXISTS (SELECT FROM sagas_run r
-                    WHERE r.key = o.id::text
-                      AND r.status IN ('RUNNING', 'WAITING', 'COMPENSATING', 'PARKED'));
+                      AND s.status IN ('PENDING', 'FIRED'));
 
 -- name: I38 nothing without its order
 -- Payments, holds and journals are about orders that exist.

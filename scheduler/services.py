@@ -1,5 +1,6 @@
 """The front door of the scheduler: set a due event, take it back, fire what is due."""
 
+from collections.abc import Iterable
 from typing import TypedDict
 from uuid import UUID
 
@@ -56,6 +57,17 @@ def cancel_order_timeout(*, order_id: UUID) -> None:
     ScheduledEvent.objects.filter(
         event_type=EventType.ORDER_TIMEOUT, entity_id=order_id, status=EventStatus.PENDING
     ).update(status=EventStatus.CANCELLED, cancelled_at=Now())
+
+
+def without_order_timeout(order_ids: Iterable[UUID]) -> list[UUID]:
+    """Those of the orders for which no ORDER_TIMEOUT is pending or has fired."""
+    wanted = list(order_ids)
+    known = ScheduledEvent.objects.filter(
+        event_type=EventType.ORDER_TIMEOUT,
+        entity_id__in=wanted,
+        status__in=[EventStatus.PENDING, EventStatus.FIRED],
+    ).values_list("entity_id", flat=True)
+    return sorted(set(wanted).difference(known))
 
 
 def fire_due(*, limit: int = 500) -> int:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import pytest
+from celery import current_app
 from django.db import connection
 from django.test.utils import setup_databases
 
@@ -105,6 +106,12 @@ def test_database_url() -> str:
 test_database_url.__test__ = False  # type: ignore[attr-defined]
 
 
+def forget_messages() -> None:
+    """Empty the broker. Dead workers leave unacknowledged messages there for two minutes."""
+    with current_app.connection_or_acquire() as broker:
+        broker.default_channel.client.flushdb()
+
+
 class Staff:
     """Sees to it that the only workers at work are those a test asked for."""
 
@@ -119,10 +126,11 @@ class Staff:
         return self.regular
 
     def nobody(self) -> None:
-        """Send the regular worker home."""
+        """Send the regular worker home, and forget what lies in the broker: messages are hints."""
         if self.regular is not None:
             self.regular.stop()
         self.regular = None
+        forget_messages()
 
 
 @pytest.fixture(scope="session")
@@ -157,3 +165,4 @@ def new_worker(committed_db: None, staff: Staff) -> Iterator[Callable[..., Worke
     yield make
     for one in made:
         one.stop()
+    forget_messages()

@@ -88,9 +88,13 @@ def everything(order_id: UUID) -> list[Any]:
 
 @pytest.fixture
 def books(committed_db: None) -> Iterator[None]:
-    """After the story, not one invariant of the whole database is violated."""
+    """After the story no invariant has a row against it that it did not have before.
+
+    Before: because tests of single parts commit halves, such as a hold without its order.
+    """
+    before = {one.invariant: one.count for one in violations()}
     yield
-    assert violations() == []
+    assert [one for one in violations() if one.count > before.get(one.invariant, 0)] == []
 
 
 @pytest.fixture

@@ -1,16 +1,19 @@
 """One way to break each invariant of the books. All guards of the database are off meanwhile."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db import connection
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from campusg.ids import new_id
 from escrow.chart import NATURES, Code
 from escrow.models import Account, Journal
 from orders import services as orders
+from orders.models import Order
 from payments import services as payments
 from payments.models import Payment
 from sagas.models import Run, RunStatus
@@ -274,7 +277,10 @@ def _a_release_that_nobody_drives() -> None:
 
 @breaks("I37 created order has its timeout")
 def _an_order_that_waits_for_ever() -> None:
-    scheduler.cancel_order_timeout(order_id=a_created_order().id)
+    order = a_created_order()
+    scheduler.cancel_order_timeout(order_id=order.id)
+    earlier = Now() - timedelta(minutes=6)
+    Order.objects.filter(pk=order.id).update(pending_at=earlier, created_at=earlier)
 
 
 @breaks("I38 nothing without its order")

@@ -17,6 +17,7 @@ from payments.models import PaymentStatus
 from sagas.create_order import create_order
 from sagas.engine.starting import RunExists, start
 from sagas.models import Run, RunStatus
+from sagas.upkeep import set_missing_timers
 from scheduler.models import EventStatus, ScheduledEvent
 from tests.conftest import Worker, eventually
 from tests.factories import a_person
@@ -113,6 +114,8 @@ def test_a_timer_that_can_t_be_set_is_logged_and_the_order_goes_on(
     row = placed.run.steps.get(participant="scheduler.start_order_timeout")
     assert row.state == "FAILED"
     assert row.error
+    set_missing_timers()
+    assert ScheduledEvent.objects.get(entity_id=placed.id).status == EventStatus.PENDING
 
 
 # Stripe answers late, never, twice, or something else.

@@ -3,15 +3,15 @@
 from collections.abc import Callable
 
 import pytest
-from celery import current_app
 from django.db import transaction
+from django.db.models.functions import Now
 
 from campusg.errors import Conflict
 from sagas.engine import sweeping
 from sagas.engine.starting import NoLiveRun, compensate, enqueue, signal, start
 from sagas.engine.tasks import on_fail
 from sagas.models import Run, RunStatus
-from tests.conftest import Worker, eventually
+from tests.conftest import Worker, eventually, forget_messages
 from tests.sagas.engine import toys
 from tests.sagas.engine.conftest import Toy
 
@@ -52,8 +52,7 @@ def test_runs_whose_messages_were_all_lost_are_finished_by_the_sweep(
 ) -> None:
     worker.stop()
     runs = [toy(toys.remote_saga) for _ in range(5)]
-    with current_app.connection_or_acquire() as broker:
-        broker.default_channel.client.flushdb()
+    forget_messages()
     worker.start()
     for one in runs:
         assert one.rests().status == RunStatus.COMPLETED
@@ -138,7 +137,9 @@ def test_one_live_run_per_key_and_the_same_facts_return_it(no_worker: None, toy:
     assert enqueue(toys.wait_saga, "key-1", token="key-1", script={}).pk == first.pk
     with pytest.raises(Conflict):
         enqueue(toys.wait_saga, "key-1", token="key-1", script={"a": "refuse"})
-    Run.objects.filter(pk=first.pk).update(status=RunStatus.COMPENSATED, wake_at=None)
+    Run.objects.filter(pk=first.pk).update(
+        status=RunStatus.COMPENSATED, wake_at=None, ended_at=Now()
+    )
     assert enqueue(toys.wait_saga, "key-1", token="key-1", script={}).pk != first.pk
 
 
