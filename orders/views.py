@@ -12,6 +12,7 @@ from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_sche
 from rest_framework import generics, status
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.reverse import reverse
 
 from campusg.api.idempotency import idempotent
 from campusg.ids import new_id
@@ -110,9 +111,11 @@ class Orders(generics.ListAPIView):
         return Response(body, status.HTTP_202_ACCEPTED, headers=headers)
 
     def _placed(self, order_id: UUID, run: Run) -> dict[str, Any]:
-        order = seen_by(self.request.user).get(pk=order_id)
-        url = OrderSerializer(order, context=self.get_serializer_context()).data["url"]
-        placed = {"order": order, "run": run, "status_url": url}
+        placed = {
+            "order": seen_by(self.request.user).get(pk=order_id),
+            "run": run,
+            "status_url": reverse("order", [order_id], request=self.request),
+        }
         shown: dict[str, Any] = PlacedSerializer(placed, context=self.get_serializer_context()).data
         return shown
 
