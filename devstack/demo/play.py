@@ -50,6 +50,9 @@ class Play:
             if self.keep:
                 sandbox.behave()
                 self.board.note(welcome(house))
+            elif wrong:
+                again = f"--orders {self.orders} --seed {self.seed}"
+                self.board.note(f"To look into it: make demo KEEP=1 ARGS='{again}'")
             self.board.end(f"FAILED: {'. '.join(wrong)}" if wrong else "OK")
             if self.keep:
                 keep_alive(house.stack, self.board.note)
@@ -94,6 +97,7 @@ class Play:
     ) -> list[Check]:
         """Hear every witness and print the tables."""
         evidence = Evidence(
+            asked=self.orders,
             placements=placements,
             orders=watch.orders(),
             runs=watch.runs(),

@@ -42,6 +42,7 @@ class Open:
 class Evidence:
     """What each witness says once the campus is quiet."""
 
+    asked: int  # how many orders were to be placed
     placements: Sequence[Placement]
     orders: Sequence[Order]
     runs: Sequence[Run]
@@ -85,6 +86,8 @@ def _one_order_each(evidence: Evidence) -> Check:
     """A key that was posted again is the same order, and no order came from anywhere else."""
     made = {order.id for order in evidence.orders}
     wrong = [placed.refusal for placed in evidence.placements if placed.refusal]
+    if len(evidence.placements) != evidence.asked:
+        wrong.append(f"{len(evidence.placements)} of {evidence.asked} orders were tried")
     promised: set[str] = set()
     for placed in evidence.placements:
         ids = set(placed.order_ids)
@@ -94,7 +97,7 @@ def _one_order_each(evidence: Evidence) -> Check:
         promised |= ids
     wrong += [f"order {each} was promised and is not there" for each in promised - made]
     wrong += [f"nobody asked for order {each}" for each in made - promised]
-    figure = f"{len(evidence.orders)} of {len(evidence.placements)}"
+    figure = f"{len(evidence.orders)} of {evidence.asked}"
     return Check("every request became one order", figure, wrong)
 
 

@@ -136,10 +136,13 @@ CREATED, DECLINED, SILENT = (
     Order("order-3", "CANCELLED", 500, "USD"),
 )
 PENDING = replace(DECLINED, status="PENDING")
+REFUSED = Placement(LUNCH[3], refusal="POST /api/orders: 503")
+LOST = Placement(LUNCH[3], order_ids=("order-4",))
 TWO_FOR_ONE = Placement(LUNCH[0], order_ids=("order-1", "order-4"))
 HELD = Standing("order-1", "usd", 1, 1250)
 WATCHED = Open("campusg:demo:order-3:authorize:1", "order-3", watched=True)
 SOUND = Evidence(
+    asked=3,
     placements=[
         Placement(LUNCH[0], order_ids=("order-1", "order-1")),
         Placement(LUNCH[1], order_ids=("order-2",)),
@@ -184,10 +187,11 @@ def test_the_proof_accepts_a_campus_on_which_all_is_well() -> None:
 @pytest.mark.parametrize(
     ("planted", "sentences"),
     [
-        ({"placements": [*SOUND.placements, Placement(LUNCH[3], refusal="503")]}, [REQUESTS]),
-        ({"placements": SOUND.placements[1:]}, [REQUESTS]),
-        ({"placements": [*SOUND.placements, SOUND.placements[0]]}, [REQUESTS]),
-        ({"placements": [*SOUND.placements, Placement(LUNCH[3], order_ids=("x",))]}, [REQUESTS]),
+        ({"asked": 4}, [REQUESTS]),
+        ({"asked": 4, "placements": [*SOUND.placements, REFUSED]}, [REQUESTS]),
+        ({"asked": 2, "placements": SOUND.placements[1:]}, [REQUESTS]),
+        ({"asked": 4, "placements": [*SOUND.placements, SOUND.placements[0]]}, [REQUESTS]),
+        ({"asked": 4, "placements": [*SOUND.placements, LOST]}, [REQUESTS]),
         ({"placements": [TWO_FOR_ONE, *SOUND.placements[1:]]}, [REQUESTS]),
         ({"orders": [CREATED, PENDING, SILENT]}, [DECIDED, ENDED]),
         ({"orders": [CREATED, replace(DECLINED, status="CREATED"), SILENT]}, [ENDED, HOLDS]),
