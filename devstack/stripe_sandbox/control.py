@@ -54,6 +54,7 @@ def _answer(sandbox: "Sandbox", request: "Request") -> Any:
             sandbox.let_time_pass()
             return _REPORTS[report](sandbox.store)
         case "POST", ["_sandbox", kind, name] if kind in _HANDS:
+            sandbox.let_time_pass()
             with sandbox.store.transaction():
                 return _HANDS[kind](sandbox.call(), name, _json(request))
     raise UnknownUrl(request.method, request.path)

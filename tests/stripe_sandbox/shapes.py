@@ -7,7 +7,14 @@ from typing import Any, ClassVar, Literal, Union, get_args, get_origin, get_type
 import stripe
 from stripe import ListObject, StripeObject
 
-_RENAMED = {"CardResource": stripe.Card, "TestClock": stripe.test_helpers.TestClock}
+_RENAMED = {
+    "Authorization": stripe.issuing.Authorization,
+    "CardResource": stripe.Card,
+    "DisputeResource": stripe.Dispute,
+    "IssuingDisputeResource": stripe.issuing.Dispute,
+    "TestClock": stripe.test_helpers.TestClock,
+    "Transaction": stripe.issuing.Transaction,
+}
 
 
 class _Names(dict[str, Any]):

@@ -21,7 +21,7 @@ def test_captured_money_is_pending_until_it_is_available(
     assert holdings(client) == (available, pending + 1524)
 
     sandbox.settings(clock_offset_seconds=2 * HOUR)
-    assert holdings(client) == (available + 1524, pending)
+    assert holdings(client) == (available + pending + 1524, 0)
     assert client.v1.balance_transactions.retrieve(entry.id).status == "available"
     newest = client.v1.events.list({"limit": 1}).data[0]
     assert newest.type == "balance.available"

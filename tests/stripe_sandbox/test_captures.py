@@ -1,5 +1,7 @@
 """What a capture takes, what it costs, and how it may be refused."""
 
+from collections.abc import Callable
+
 import pytest
 import stripe
 
@@ -96,10 +98,12 @@ def let_the_days_pass(sandbox: RunningSandbox, held: stripe.PaymentIntent) -> No
 
 @pytest.mark.parametrize("end", [lapse, let_the_days_pass])
 def test_a_hold_that_nobody_captures_lapses(
-    sandbox: RunningSandbox, client: stripe.StripeClient, end: "type[None]"
+    sandbox: RunningSandbox,
+    client: stripe.StripeClient,
+    end: Callable[[RunningSandbox, stripe.PaymentIntent], None],
 ) -> None:
     held = client.v1.payment_intents.create(ONE_HOLD)
-    end(sandbox, held)  # type: ignore[call-arg]
+    end(sandbox, held)
     lapsed = client.v1.payment_intents.retrieve(held.id)
     assert (lapsed.status, lapsed.cancellation_reason) == ("canceled", "automatic")
     assert lapsed.amount_capturable == 0

@@ -88,8 +88,8 @@ def test_what_was_not_captured_is_not_refunded(client: stripe.StripeClient, stat
 def test_what_is_no_refund_is_refused(
     client: stripe.StripeClient, wrong: dict[str, Any], code: str | None, param: str | None
 ) -> None:
-    named = {} if not wrong or wrong.keys() & {"charge", "payment_intent"} else {"x": 1}
-    given = {**wrong, "payment_intent": sell(client).id} if named else wrong
+    names_it_wrong = not wrong or wrong.keys() & {"charge", "payment_intent"}
+    given = wrong if names_it_wrong else {**wrong, "payment_intent": sell(client).id}
     with pytest.raises(stripe.InvalidRequestError) as refused:
         client.v1.refunds.create(given)
     assert (refused.value.code, refused.value.param) == (code, param)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import stripe
 
+from tests.stripe_sandbox.money import pay, payee, sell
 from tests.stripe_sandbox.running import ONE_HOLD, RunningSandbox
 from tests.stripe_sandbox.shapes import misfits, unlike
 
@@ -20,6 +21,7 @@ NOT_OURS = frozenset(
         "event.data.object",  # the sample is of another type
         "payment_method.metadata",  # the sample's writer's own keys
         "payment_intent.last_payment_error",  # the sample's is an idempotency error
+        "account.capabilities.card_payments",  # not asked for
     }
 )
 
@@ -28,6 +30,15 @@ CLASSES: dict[str, type[stripe.StripeObject]] = {
     "payment_method": stripe.PaymentMethod,
     "payment_intent": stripe.PaymentIntent,
     "charge": stripe.Charge,
+    "refund": stripe.Refund,
+    "balance": stripe.Balance,
+    "balance_transaction": stripe.BalanceTransaction,
+    "account": stripe.Account,
+    "account_link": stripe.AccountLink,
+    "capability": stripe.Capability,
+    "transfer": stripe.Transfer,
+    "transfer_reversal": stripe.TransferReversal,
+    "application": stripe.Application,
 }
 
 
@@ -84,17 +95,68 @@ def test_an_intent_and_its_charge_have_stripes_shape(
         check(expanded["latest_charge"], stripe.Charge)
 
 
+@pytest.mark.parametrize("fate", ["paid back", "failed", "pending"])
+def test_a_sale_paid_out_and_back_has_stripes_shape(
+    sandbox: RunningSandbox, client: stripe.StripeClient, fate: str
+) -> None:
+    card = {"failed": "pm_card_refundFail", "pending": "pm_card_pendingRefund"}
+    sale = sell(client, card=card.get(fate, "pm_card_visa"))
+    transfer = pay(client, payee(client), 500, sale, metadata={"order_id": "7"})
+    reversal = client.v1.transfers.reversals.create(transfer.id, {"amount": 100})
+    refund = client.v1.refunds.create({"payment_intent": sale.id, "amount": 100})
+    if fate == "failed":
+        sandbox.control("POST", f"refunds/{refund.id}", {"status": "failed"})
+    for path in (
+        f"charges/{sale.latest_charge}",
+        f"refunds/{refund.id}",
+        f"transfers/{transfer.id}",
+        f"transfers/{transfer.id}/reversals/{reversal.id}",
+        "balance",
+    ):
+        obj = sandbox.get(f"/v1/{path}")
+        check(obj, CLASSES[obj["object"]])
+    for entry in sandbox.get("/v1/balance_transactions?limit=10&expand[0]=data.source")["data"]:
+        assert list(misfits(entry["source"], CLASSES[entry["source"]["object"]], "source")) == []
+        check({**entry, "source": entry["source"]["id"]}, stripe.BalanceTransaction)
+
+
+@pytest.mark.parametrize("active", [True, False])
+def test_an_account_has_stripes_shape(
+    sandbox: RunningSandbox, client: stripe.StripeClient, active: bool
+) -> None:
+    sandbox.settings(accounts_active_at_once=active)
+    account = payee(client, business_profile={"name": "Diner"})
+    check(sandbox.get(f"/v1/accounts/{account.id}"), stripe.Account)
+    check(sandbox.get(f"/v1/accounts/{account.id}/capabilities/transfers"), stripe.Capability)
+    urls = {"refresh_url": "https://a.example", "return_url": "https://b.example"}
+    link = client.v1.account_links.create(
+        {"account": account.id, "type": "account_onboarding", **urls}
+    )
+    check(link.to_dict(), stripe.AccountLink)
+    change = {"transfers": "pending", "deauthorized": True}
+    sandbox.control("POST", f"accounts/{account.id}", change)
+
+
 def test_every_event_has_stripes_shape_and_so_has_its_object(
     sandbox: RunningSandbox, client: stripe.StripeClient, customer: stripe.Customer
 ) -> None:
+    account = payee(client)
+    sale = sell(client, card="pm_card_refundFail")
+    client.v1.transfers.reversals.create(pay(client, account, 500, sale).id)
+    refund = client.v1.refunds.create({"payment_intent": sale.id})
+    sandbox.control("POST", f"refunds/{refund.id}", {"status": "failed"})
+    sandbox.control("POST", f"accounts/{account.id}", {"transfers": "inactive"})
+    sandbox.control("POST", f"lapse/{client.v1.payment_intents.create(ONE_HOLD).id}", {})
     saved = client.v1.payment_methods.attach("pm_card_visa", {"customer": customer.id})
     client.v1.payment_methods.detach(saved.id)
     client.v1.customers.update(customer.id, {"name": "Bo"})
     held = client.v1.payment_intents.create(ONE_HOLD)
     client.v1.payment_intents.cancel(held.id)
     events = sandbox.get("/v1/events?limit=100")["data"]
-    assert len({event["type"] for event in events}) >= 9
-    for event in events:
+    assert len({event["type"] for event in events}) >= 17
+    of_account = client.v1.events.list({"limit": 100}, {"stripe_account": account.id})
+    assert len(of_account.data) == 2
+    for event in [*events, *of_account.to_dict()["data"]]:
         check(event, stripe.Event)
         obj = event["data"]["object"]
         check(obj, CLASSES[obj["object"]])
