@@ -123,7 +123,7 @@ def refused(run: Run, saga: Saga, refusal: Refused) -> Outcome:
     if run.forward and saga.step(run.position).optional:
         return _skip(run, saga, row, why)
     store.write_log([row])
-    return _stop_or_turn(run, saga, why)
+    return _stop_or_turn(run, saga, why, surely_not_done=True)
 
 
 def failed(run: Run, saga: Saga, error: Exception) -> Outcome:
@@ -143,7 +143,7 @@ def failed(run: Run, saga: Saga, error: Exception) -> Outcome:
     if run.forward and saga.step(run.position).optional:
         return _skip(run, saga, row, why)
     store.write_log([row])
-    return _stop_or_turn(run, saga, why)
+    return _stop_or_turn(run, saga, why, surely_not_done=not act.remote)
 
 
 def _skip(run: Run, saga: Saga, row: StepLog, why: str) -> Outcome:
@@ -152,11 +152,12 @@ def _skip(run: Run, saga: Saga, row: StepLog, why: str) -> Outcome:
     return go_on(run)
 
 
-def _stop_or_turn(run: Run, saga: Saga, why: str) -> Outcome:
+def _stop_or_turn(run: Run, saga: Saga, why: str, *, surely_not_done: bool) -> Outcome:
     if not run.forward:
         progress.give_up_undoing(run, saga, why)
         return go_on(run)
-    if run.position > saga.pivot:
+    # A pivot that calls out and breaks may have happened: that is no reason to turn round.
+    if run.position > saga.pivot or (run.position == saga.pivot and not surely_not_done):
         progress.park(run, saga, why, "Nothing is undone after the pivot: mend the cause, resume.")
         store.save(run)
         return STOP

@@ -13,7 +13,7 @@ from sagas.engine import progress, store
 from sagas.engine.definition import Saga
 from sagas.engine.local import do
 from sagas.engine.publishing import publish
-from sagas.models import LIVE, Run, RunStatus
+from sagas.models import LIVE, Direction, Run, RunStatus
 
 
 class RunExists(Conflict):
@@ -73,11 +73,18 @@ def compensate(run_id: UUID, reason: str) -> Run:
         saga = Saga.registry.get(run.saga) if run else None
         if run is None or saga is None or run.status not in (RunStatus.RUNNING, RunStatus.WAITING):
             raise NoLiveRun(f"Run {run_id} is not under way; there is nothing to turn round.")
-        if run.position > saga.pivot:
+        if run.position > saga.pivot or _pivot_is_under_way(run, saga):
             raise NoLiveRun(f"Run {run_id} is past its pivot and only goes forward.")
         progress.begin_compensation(run, saga, reason)
         transaction.on_commit(partial(publish, run, retry=False), robust=True)
         return run
+
+
+def _pivot_is_under_way(run: Run, saga: Saga) -> bool:
+    """A pivot that calls out may have happened from the moment it was begun."""
+    if run.position != saga.pivot or not saga.step(run.position).do.remote:
+        return False
+    return run.steps.filter(position=run.position, direction=Direction.DO).exists()
 
 
 def _insert(saga: Saga, key: str, facts: dict[str, Any]) -> tuple[Run, bool]:

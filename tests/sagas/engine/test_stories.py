@@ -129,6 +129,20 @@ def test_after_the_pivot_a_broken_step_parks_the_run_and_undoes_nothing(
     assert toy.run.remedy
 
 
+def test_a_far_pivot_that_keeps_breaking_may_have_happened_so_nothing_is_undone(
+    ran: Callable[..., Toy],
+) -> None:
+    toy = ran(toys.far_pivot_saga, remote="crash")
+    assert toy.run.status == RunStatus.PARKED
+    assert toy.effects().count("undo_a") == 0
+
+
+def test_a_far_pivot_that_is_refused_undoes_what_came_before(ran: Callable[..., Toy]) -> None:
+    toy = ran(toys.far_pivot_saga, remote="decline")
+    assert toy.run.status == RunStatus.COMPENSATED
+    assert toy.effects()[-1] == "undo_a"
+
+
 def test_a_refused_pivot_undoes_what_came_before(ran: Callable[..., Toy]) -> None:
     toy = ran(toys.pivot_saga, b="refuse")
     assert toy.run.status == RunStatus.COMPENSATED

@@ -47,6 +47,16 @@ def test_after_the_pivot_nobody_turns_a_run_round(no_worker: None, toy: MakeToy)
     Run.objects.filter(pk=one.id).update(status=RunStatus.PARKED, wake_at=None)
 
 
+def test_while_a_far_pivot_is_being_called_nobody_turns_a_run_round(
+    worker: Worker, toy: MakeToy
+) -> None:
+    one = toy(toys.far_pivot_saga, remote="late:1")
+    eventually(lambda: one.run.lease_until)
+    with pytest.raises(NoLiveRun):
+        compensate(one.id, "too late")
+    assert one.rests().status == RunStatus.COMPLETED
+
+
 def test_runs_whose_messages_were_all_lost_are_finished_by_the_sweep(
     worker: Worker, toy: MakeToy
 ) -> None:

@@ -118,6 +118,8 @@ def remote_call(call: Call) -> dict:
             [call.token, call.name, call.key],
         )
         fresh = cursor.rowcount == 1
+        if call.act == "crash":
+            raise RuntimeError("the call broke, and nobody knows where")
         if call.name == "unremote":
             cursor.execute(
                 "UPDATE toy_remote SET state = 'off' WHERE token = %s AND name = 'remote'",
@@ -217,6 +219,9 @@ optional_saga = Saga(
 pivot_saga = Saga(
     "toy_pivot", step(a, compensate=undo_a), step(b, pivot=True), step(after), given=Given
 )
+far_pivot_saga = Saga(
+    "toy_far_pivot", step(a, compensate=undo_a), step(remote, pivot=True), step(after), given=Given
+)
 timer_saga = Saga(
     "toy_timer",
     step(a, compensate=undo_timer, undo_after_failure=True),
@@ -227,6 +232,7 @@ timer_saga = Saga(
 wait_saga = Saga("toy_wait", step(a, compensate=undo_a), step(wait), step(c), given=Given)
 
 for saga in (
-    local_saga, facts_saga, remote_saga, optional_saga, pivot_saga, timer_saga, wait_saga,
+    local_saga, facts_saga, remote_saga, optional_saga, pivot_saga, far_pivot_saga,
+    timer_saga, wait_saga,
 ):  # fmt: skip
     register(saga)
