@@ -17,7 +17,7 @@ from bench.site import open_site
 from devstack.errors import StackError
 from devstack.foreground import until_told_to_stop
 
-NAMES = ("local_steps",)
+NAMES = ("local_steps", "create_order")
 
 
 def main() -> int:
@@ -54,9 +54,10 @@ def _options() -> argparse.Namespace:
 
 def _benchmark(name: str) -> Any:
     """Imported late: what they import needs Django, and that needs the servers' addresses."""
+    from bench.create_order import create_order
     from bench.local_steps import local_steps
 
-    return {"local_steps": local_steps}[name]
+    return {"local_steps": local_steps, "create_order": create_order}[name]
 
 
 def _about() -> dict[str, str]:

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from bench.figures import Latency, Report, Speed
 from bench.meter import metered
-from bench.site import Site, solo
+from bench.site import Site, solo, until
 from bench.ten import (
     BAD,
     GOOD,
@@ -81,8 +81,7 @@ def _bulk(site: Site, name: str, start: Callable[[Any], str], argument: Any, cou
 def _many(site: Site, start: Callable[[Any], str], argument: Any, count: int) -> None:
     wanted = ended() + count
     site.share(_start, count, start, argument)
-    while ended() < wanted:
-        time.sleep(0.01)
+    until(lambda: ended() >= wanted, f"{count} to end")
 
 
 def _start(count: int, start: Callable[[Any], str], argument: Any) -> None:

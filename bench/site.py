@@ -11,14 +11,16 @@ from pathlib import Path
 from typing import Any
 
 import django
+import requests
 from django.core.management import call_command
 
 from devstack.errors import StackError
-from devstack.part import last_lines
 from devstack.process import wait_until
 from devstack.stack import DEFAULT_FOLDER, Stack
-from devstack.stripe import CHECKOUT, import_path
+from devstack.state import free_port
+from devstack.stripe import import_path
 from devstack.supervisor import Command, Supervisor
+from devstack.up import our_processes
 
 FOLDER = DEFAULT_FOLDER / "bench"
 PARTS = ("postgres", "valkey", "stripe")
@@ -28,6 +30,8 @@ SETTINGS = {
     "DJANGO_SETTINGS_MODULE": "campusg.settings.local",
     "DEBUG": "false",
     "UNPAID_ORDERS_MAX": "100000",
+    "THROTTLE_USER": "off",
+    "THROTTLE_ORDERS": "off",
 }
 WORKER = (
     "-I",
@@ -66,24 +70,31 @@ class Site:
     @contextmanager
     def workers(self, *commands: tuple[str, ...], **environment: str) -> Iterator[None]:
         """Celery workers with these options, one process each, ready when the block begins."""
-        env = {**os.environ, **environment, "PYTHONPATH": import_path()}
-        argv = [sys.executable, "-m", "celery", "-A", "campusg", "worker", *WORKER]
-        logs = {f"worker-{n}": FOLDER / f"worker-{n}.log" for n in range(len(commands))}
-        for log in logs.values():
-            log.unlink(missing_ok=True)
-        crew = Supervisor(
-            {
-                name: Command([*argv, "-n", f"{name}@bench", *options], env, log)
-                for (name, log), options in zip(logs.items(), commands, strict=True)
-            }
-        )
-        crew.start()
-        try:
-            for log in logs.values():
-                _wait_for_word(log, " ready.")
+        names = [f"worker-{number}" for number in range(len(commands))]
+        argv = {
+            name: ["celery", "-A", "campusg", "worker", *WORKER, "-n", f"{name}@bench", *options]
+            for name, options in zip(names, commands, strict=True)
+        }
+        with _running(argv, environment):
+            ready = [_log(name) for name in names]
+            until(lambda: all(" ready." in log.read_text() for log in ready), "the workers")
             yield
-        finally:
-            crew.stop()
+
+    @contextmanager
+    def web(self) -> Iterator[int]:
+        """The site as `make up` serves it; its port."""
+        port = free_port()
+        command = our_processes({}, FOLDER, port)["web"]
+        with _running({"web": [*command.argv[2:]]}, {}):
+            url = f"http://127.0.0.1:{port}/readyz"
+            until(lambda: _answers(url), "the site to answer")
+            yield port
+
+
+def until(condition: Callable[[], bool], what: str, within: float = 60.0) -> None:
+    """Wait for something that must come; raises StackError when it does not."""
+    if not wait_until(condition, within):
+        raise StackError(f"Waited {within:.0f} s for {what}; see {FOLDER}/*.log.")
 
 
 @contextmanager
@@ -114,9 +125,31 @@ def threads(concurrency: int, queues: str = "remote") -> tuple[str, ...]:
     return ("-P", "threads", "-c", str(concurrency), "-Q", queues)
 
 
-def _wait_for_word(log: Path, word: str, within: float = 30.0) -> None:
-    if not wait_until(lambda: log.exists() and word in log.read_text(), within):
-        raise StackError(f"{log} does not say{word} after {within:.0f} s:\n{last_lines(log, 15)}")
+@contextmanager
+def _running(commands: dict[str, list[str]], environment: dict[str, str]) -> Iterator[None]:
+    """Python modules of this checkout, with their logs, until the block ends."""
+    env = {**os.environ, **environment, "PYTHONPATH": import_path()}
+    for name in commands:
+        _log(name).write_text("")
+    crew = Supervisor(
+        {
+            name: Command([sys.executable, "-m", *argv], env, _log(name))
+            for name, argv in commands.items()
+        }
+    )
+    crew.start()
+    try:
+        yield
+    finally:
+        crew.stop()
 
 
-__all__ = ["CHECKOUT", "CLIENTS", "Site", "open_site", "solo", "threads"]
+def _log(name: str) -> Path:
+    return FOLDER / f"{name}.log"
+
+
+def _answers(url: str) -> bool:
+    try:
+        return requests.get(url, timeout=2).ok
+    except requests.RequestException:
+        return False

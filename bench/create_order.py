@@ -1,0 +1,171 @@
+"""create_order whole: HTTP in, Stripe answering after 400 ms, ledger, outbox, order open."""
+
+import http.client
+import itertools
+import json
+import threading
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+from uuid import UUID, uuid4
+
+import requests
+from django.conf import settings
+from django.contrib.auth import get_user_model
+from django.core.management import call_command
+from django.db import connection
+from rest_framework_simplejwt.tokens import AccessToken
+
+from bench.figures import Latency, Report, Speed
+from bench.meter import metered
+from bench.site import FOLDER, Site, solo, threads, until
+
+STRIPE_MS = 400
+#: Each remote step waits for Stripe most of its time: 40 threads do up to 100 a second.
+WORKERS = (*solo(1, "local"), threads(40, "remote"))
+CUSTOMERS, RESTAURANTS = 40, 4
+ORDERS, PER_SECOND, SECONDS = 300, 20, 10
+PHONES = 4
+
+#: Who posts and what: an access token and the body of an order.
+Post = tuple[str, str]
+
+
+def create_order(site: Site) -> list[Report]:
+    """How many orders a second, and how long one takes while 20 a second come in."""
+    report = Report(f"create_order whole, Stripe answering after {STRIPE_MS} ms")
+    posts = _campus()
+    _stripe_takes(STRIPE_MS)
+    with site.workers(*WORKERS), site.web() as port:
+        _bulk(site, port, posts, 20)
+        report.speeds.append(_speed(site, port, posts))
+        report.latencies += _latencies(site, port, posts)
+    return [report]
+
+
+def _campus() -> list[Post]:
+    path = FOLDER / "people.json"
+    options = {"customers": CUSTOMERS, "restaurants": RESTAURANTS, "declined_share": 0.0}
+    with (FOLDER / "seed.log").open("w") as log:
+        call_command("seed_campus", json=path, password=uuid4().hex, stdout=log, **options)
+    people = json.loads(path.read_text())
+    kitchens = itertools.cycle(people["restaurants"])
+    return [
+        (_token(customer["id"]), _order(kitchen))
+        for customer, kitchen in zip(people["customers"], kitchens, strict=False)
+    ]
+
+
+def _token(user_id: str) -> str:
+    return str(AccessToken.for_user(get_user_model().objects.get(pk=user_id)))
+
+
+def _order(kitchen: dict[str, Any]) -> str:
+    items = [{"menu_item_id": kitchen["menu"][0]["id"], "quantity": 1}]
+    wanted = {"restaurant_id": kitchen["id"], "items": items, "delivery_location": "Dorm 4"}
+    return json.dumps(wanted)
+
+
+def _stripe_takes(milliseconds: int) -> None:
+    url = f"{settings.STRIPE_API_BASE}/_sandbox/settings"
+    requests.put(url, json={"latency_ms": milliseconds}, timeout=10).raise_for_status()
+
+
+def _speed(site: Site, port: int, posts: Sequence[Post]) -> Speed:
+    speed = Speed("posted by all clients at once, until the last is CREATED", target=50)
+    for _ in range(site.repetitions):
+        count = site.size(ORDERS)
+        with metered() as cost:
+            _bulk(site, port, posts, count)
+        speed.add(count, cost)
+    return speed
+
+
+def _bulk(site: Site, port: int, posts: Sequence[Post], count: int) -> None:
+    wanted = _created() + count
+    site.share(post_many, count, port, posts)
+    until(lambda: _created() >= wanted, f"{count} orders to be CREATED")
+
+
+def post_many(count: int, port: int, posts: Sequence[Post]) -> None:
+    """In a client: `count` orders over a few connections."""
+    turns = iter(list(itertools.islice(itertools.cycle(posts), count)))
+
+    def serve() -> None:
+        phone = Phone(port)
+        for post in turns:
+            phone.order(*post)
+
+    with ThreadPoolExecutor(PHONES) as pool:
+        for served in [pool.submit(serve) for _ in range(PHONES)]:
+            served.result()
+
+
+class Phone:
+    """One kept-alive connection. Not `requests`, which costs a client more than it costs us."""
+
+    def __init__(self, port: int) -> None:
+        self._http = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+
+    def order(self, token: str, body: str) -> UUID:
+        """Post an order; its id. Raises RuntimeError when it is refused."""
+        headers = {
+            "Authorization": f"Bearer {token}",
+            "Content-Type": "application/json",
+            "Idempotency-Key": str(uuid4()),
+        }
+        self._http.request("POST", "/api/orders", body, headers)
+        reply = self._http.getresponse()
+        said = reply.read()
+        if reply.status != 202:
+            raise RuntimeError(f"POST /api/orders: {reply.status} {said[:300]!r}")
+        return UUID(json.loads(said)["order"]["id"])
+
+
+def _latencies(site: Site, port: int, posts: Sequence[Post]) -> list[Latency]:
+    """Each order at its own time, whether or not those before it have been answered."""
+    answered = Latency(f"POST answered, at {PER_SECOND} a second", target_p99=60)
+    created = Latency(f"POST until seen CREATED, at {PER_SECOND} a second", target=STRIPE_MS + 60)
+    count = site.size(PER_SECOND * SECONDS)
+    sent: dict[UUID, float] = {}
+    mine = threading.local()
+
+    def post(due: float, one: Post) -> None:
+        phone = mine.__dict__.setdefault("phone", Phone(port))
+        time.sleep(max(0.0, due - time.perf_counter()))
+        began = time.perf_counter()
+        order_id = phone.order(*one)
+        answered.milliseconds.append(1000 * (time.perf_counter() - began))
+        sent[order_id] = began
+
+    with metered() as cost, ThreadPoolExecutor(PHONES) as pool:
+        start = time.perf_counter() + 0.1
+        calls = [
+            pool.submit(post, start + number / PER_SECOND, one)
+            for number, one in enumerate(itertools.islice(itertools.cycle(posts), count))
+        ]
+        while len(created.milliseconds) < count:
+            waiting = list(sent)
+            for order_id in _created_of(waiting):
+                created.milliseconds.append(1000 * (time.perf_counter() - sent.pop(order_id)))
+            time.sleep(0.005)
+            for call in calls:
+                if call.done():
+                    call.result()
+    answered.others = created.others = cost.others
+    return [answered, created]
+
+
+def _created() -> int:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM orders_order WHERE status = 'CREATED'")
+        return int(cursor.fetchone()[0])
+
+
+def _created_of(order_ids: list[UUID]) -> list[UUID]:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT id FROM orders_order WHERE id = ANY(%s) AND status = 'CREATED'", [order_ids]
+        )
+        return [row[0] for row in cursor.fetchall()]
