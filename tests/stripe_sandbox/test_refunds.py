@@ -1,5 +1,7 @@
 """Giving money back, and what may become of it."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -53,6 +55,26 @@ def test_a_sale_is_refunded_in_parts_and_never_above_what_was_captured(
     assert [refund.id for refund in listed][:3] == made[::-1]
     assert [refund.amount for refund in listed] == [500, 200, 300, 600]  # with the uncaptured rest
     assert client.v1.refunds.retrieve(made[0]).amount == 300
+
+
+def test_of_eight_refunds_at_once_only_what_was_captured_is_paid(
+    sandbox: RunningSandbox, client: stripe.StripeClient
+) -> None:
+    sale = sell(client)
+    at_once = threading.Barrier(8)
+
+    def refund(_: int) -> str | None:
+        with sandbox.client() as own:
+            at_once.wait()
+            try:
+                return own.v1.refunds.create({"payment_intent": sale.id, "amount": 900}).status
+            except stripe.InvalidRequestError as refused:
+                return refused.param
+
+    with ThreadPoolExecutor(8) as threads:
+        answers = sorted(map(str, threads.map(refund, range(8))))
+    assert answers == ["amount"] * 7 + ["succeeded"]
+    assert charge_of(client, sale).amount_refunded == 900
 
 
 @pytest.mark.parametrize("state", ["waiting", "held", "canceled", "declined"])

@@ -39,11 +39,11 @@ def create(call: Call) -> Json:
             "You may only specify one of these parameters: type, controller.", param="controller"
         )
     for name, wanted in params.get("capabilities", {}).items():
+        full = f"capabilities[{name}]"
         if name not in ("card_payments", "transfers"):
-            full = f"capabilities[{name}]"
             raise RefusedParameter(f"This sandbox has no capability {name}.", param=full)
         if not wanted.get("requested", False):
-            raise RefusedParameter(f"A new account can only request {name}.", param=name)
+            raise RefusedParameter(f"A new account can only request {name}.", param=full)
     account = new_account(call)
     call.store.insert(account)
     return account
