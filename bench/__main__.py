@@ -24,7 +24,7 @@ def main() -> int:
     """Run the benchmarks that were asked for; 0, or 2 when the servers would not run."""
     options = _options()
     # Piped, a table is as wide as it needs to be.
-    console = Console(width=None if sys.stdout.isatty() else 150)
+    console = Console(width=None if sys.stdout.isatty() else 200)
     reports = []
     try:
         with until_told_to_stop(), open_site(quick=options.quick) as site:

@@ -35,18 +35,23 @@ Post = tuple[str, str]
 def create_order(site: Site) -> list[Report]:
     """How many orders a second, and how long one takes while 20 a second come in."""
     report = Report(f"create_order whole, Stripe answering after {STRIPE_MS} ms")
-    posts = _campus()
+    posts = _campus(site)
     _stripe_takes(STRIPE_MS)
     with site.workers(*WORKERS), site.web() as port:
-        _bulk(site, port, posts, 20)
+        _bulk(site, port, posts, site.size(30))
         report.speeds.append(_speed(site, port, posts))
         report.latencies += _latencies(site, port, posts)
     return [report]
 
 
-def _campus() -> list[Post]:
+def _campus(site: Site) -> list[Post]:
     path = FOLDER / "people.json"
-    options = {"customers": CUSTOMERS, "restaurants": RESTAURANTS, "declined_share": 0.0}
+    options = {
+        "customers": site.size(CUSTOMERS),
+        "restaurants": RESTAURANTS,
+        "runners": 0,
+        "declined_share": 0.0,
+    }
     with (FOLDER / "seed.log").open("w") as log:
         call_command("seed_campus", json=path, password=uuid4().hex, stdout=log, **options)
     people = json.loads(path.read_text())

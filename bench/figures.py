@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -75,17 +76,18 @@ class Report:
         self.latencies.append(latency)
 
     def show(self, console: Console) -> None:
-        """Print the tables."""
-        if self.speeds:
-            console.print(self._speeds())
-        if self.latencies:
-            console.print(self._latencies())
+        """Print the tables; piped, as Markdown."""
+        for table in filter(None, (self._speeds(), self._latencies())):
+            table.box = box.SIMPLE_HEAD if console.is_terminal else box.MARKDOWN
+            console.print(table)
 
     def raw(self) -> dict[str, Any]:
         """Everything that was measured, as plain values."""
         return asdict(self)
 
-    def _speeds(self) -> Table:
+    def _speeds(self) -> Table | None:
+        if not self.speeds:
+            return None
         table = _table(f"{self.title}: how many a second", self.rival)
         for name in ("median", "min – max", "target", "commits each", "CPU ms each", "others' CPU"):
             table.add_column(name, justify="right")
@@ -102,7 +104,9 @@ class Report:
             )
         return table
 
-    def _latencies(self) -> Table:
+    def _latencies(self) -> Table | None:
+        if not self.latencies:
+            return None
         table = _table(f"{self.title}: milliseconds", self.rival)
         for name in ("p50", "target", "p95", "p99", "target p99", "others' CPU"):
             table.add_column(name, justify="right")

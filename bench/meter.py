@@ -37,7 +37,8 @@ def metered() -> Iterator[Cost]:
     yield cost
     cost.seconds = time.perf_counter() - began
     cost.cpu_seconds = _ours() - ours
-    cost.others = 100 * max(0.0, _busy() - busy - cost.cpu_seconds) / (cost.seconds * _CORES)
+    foreign = _busy() - busy - cost.cpu_seconds
+    cost.others = min(100.0, 100 * max(0.0, foreign) / (cost.seconds * _CORES))
     cost.commits = _commits(log, _wal())
 
 

@@ -1,0 +1,41 @@
+"""`make bench` works from start to end; what it measures in a hurry means nothing."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from devstack.stack import KINDS
+from tests.conftest import ROOT
+
+#: By these the test run's own servers would be taken, and its own workers would join in.
+SERVERS = {"STRIPE_SECRET_KEY", *(kind.variable for kind in KINDS.values())}
+
+
+def test_every_benchmark_runs_and_gives_figures(tmp_path: Path) -> None:
+    raw = tmp_path / "raw.json"
+    done = subprocess.run(
+        [sys.executable, "-m", "bench", "--quick", "--json", str(raw)],
+        cwd=ROOT,
+        env={name: value for name, value in os.environ.items() if name not in SERVERS},
+        capture_output=True,
+        text=True,
+        timeout=110,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    reports = json.loads(raw.read_text())["reports"]
+    assert [report["title"].partition(",")[0] for report in reports] == [
+        "Ten local steps",
+        "Refused at step 7",
+        "create_order whole",
+    ]
+    for report in reports:
+        assert report["title"] in done.stdout
+        assert all(cost["commits"] > 0 for each in report["speeds"] for cost in each["costs"])
+        assert all(each["milliseconds"] for each in report["latencies"])
+    ten = {each["name"]: each for each in reports[0]["speeds"]}
+    batch, alone = ten["batch: one commit for all"], ten["the database alone, 1 commit"]
+    assert batch["costs"][0]["commits"] == 2 * batch["counts"][0], "one to start, one to run"
+    assert alone["costs"][0]["commits"] == alone["counts"][0]
