@@ -13,7 +13,7 @@ from django.utils.module_loading import import_string
 
 log = logging.getLogger(__name__)
 
-PULSE_SECONDS = 0.5
+TICK_SECONDS = 0.1
 
 
 class Pulse(bootsteps.StartStopStep):
@@ -45,7 +45,7 @@ class Pulse(bootsteps.StartStopStep):
     def _beat(self) -> None:
         rounds = {import_string(name): every for name, every in settings.SAGA_PULSE.items()}
         due = {one: time.monotonic() + every for one, every in rounds.items()}
-        while not self._stop.wait(PULSE_SECONDS):
+        while not self._stop.wait(TICK_SECONDS):
             for one, every in rounds.items():
                 if due[one] <= time.monotonic():
                     due[one] = time.monotonic() + every
