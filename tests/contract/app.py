@@ -7,7 +7,8 @@ import redis
 from celery import Celery
 from celery.exceptions import Ignore
 
-app = Celery("contract", broker=os.environ["CONTRACT_REDIS_URL"])
+# Not the current app of the test process: there, that is CampusG's.
+app = Celery("contract", broker=os.environ["CONTRACT_REDIS_URL"], set_as_current=False)
 app.conf.update(
     task_ignore_result=True,
     task_acks_late=True,
