@@ -18,6 +18,20 @@ ROOT = Path(__file__).resolve().parent.parent
 T = TypeVar("T")
 
 
+#: Folders and files whose tests start processes.
+PROCESSES = ("devstack", "stripe_sandbox", "api", "test_architecture.py", "test_bench.py")
+SLOW = {"story", "race", "contract", "schedule", "process"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what is quick, so that `pytest -m quick` is what people run all day."""
+    for item in items:
+        if item.path.relative_to(ROOT / "tests").parts[0] in PROCESSES:
+            item.add_marker("process")
+        if not SLOW.intersection(mark.name for mark in item.iter_markers()):
+            item.add_marker("quick")
+
+
 def eventually(condition: Callable[[], T], *, within: float = 20.0, every: float = 0.02) -> T:
     """The first true value of `condition`; fails with its last value after `within` seconds."""
     end = time.monotonic() + within

@@ -1,6 +1,7 @@
 """Create order, from the customer's tap to CREATED or CANCELLED, whatever Stripe does."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import requests
@@ -15,6 +16,7 @@ from orders.models import Order
 from orders.states import OrderStatus
 from payments.models import PaymentStatus
 from sagas.create_order import create_order
+from sagas.engine.publishing import publish
 from sagas.engine.starting import RunExists, start
 from sagas.models import Run, RunStatus
 from sagas.upkeep import set_missing_timers
@@ -22,7 +24,8 @@ from scheduler.models import EventStatus, ScheduledEvent
 from tests.conftest import Worker, eventually
 from tests.factories import a_person
 from tests.makers import make_customer, make_restaurant, requested
-from tests.sagas.conftest import Placed
+from tests.sagas.conftest import Placed, everything
+from tests.sagas.messages import all_is_quiet, deliver_every_message_again
 from users.models import Role
 from users.services import NoSavedCard
 
@@ -197,6 +200,40 @@ def test_a_worker_killed_during_the_call_leaves_one_hold(
     assert placed.rests().order.status == OrderStatus.CREATED
     assert placed.intents() == 1
     assert placed.run.recovered >= 1
+
+
+# Every message again.
+
+
+@pytest.mark.parametrize(
+    "how",
+    [{}, {"card": "pm_card_visa_chargeDeclined"}, {"restaurant": "frozen"}],
+    ids=["created", "declined", "released"],
+)
+def test_every_message_again_after_the_end_changes_nothing(
+    place: Place, how: dict[str, str]
+) -> None:
+    more: dict[str, Any] = dict(how)
+    if "restaurant" in more:
+        more["restaurant"] = make_restaurant()
+        freeze(owner=more["restaurant"].id, currency="USD", reason="under review")
+    placed = place(**more).rests()
+    eventually(all_is_quiet)
+    before = everything(placed.id)
+    deliver_every_message_again(placed.run_id)
+    eventually(all_is_quiet)
+    assert everything(placed.id) == before
+
+
+@pytest.mark.parametrize("kind", ["latency", "drop_reply"])
+def test_a_chain_published_five_times_at_once_holds_the_money_once(place: Place, kind: str) -> None:
+    more = {"seconds": 1} if kind == "latency" else {}
+    placed = place(kind=kind, **more)
+    for _ in range(5):
+        publish(placed.run)
+    assert placed.rests().order.status == OrderStatus.CREATED
+    assert placed.intents() == 1
+    assert placed.events() == [row.emits for row in create_order.steps if row.emits]
 
 
 # The same start, twice.

@@ -1,43 +1,18 @@
 """Every message again: at once, later, after the end. A message is a hint, so nothing happens."""
 
 from collections.abc import Callable
-from uuid import UUID
 
 import pytest
-from celery import current_app
 
 from sagas.engine.definition import Saga
-from sagas.engine.publishing import message, publish, queue_length
+from sagas.engine.publishing import publish
 from sagas.models import Run, RunStatus
 from tests.conftest import Worker, eventually
 from tests.sagas.engine import toys
 from tests.sagas.engine.conftest import Toy
+from tests.sagas.messages import all_is_quiet, deliver, deliver_every_message_again
 
 pytestmark = pytest.mark.story
-
-
-def deliver(run: Run, position: int, epoch: int, *, forward: bool) -> None:
-    """The message of one step, published alone."""
-    saga = Saga.registry[run.saga]
-    act = saga.action(position, forward=forward)
-    message(act, str(run.pk), position, epoch).apply_async()
-
-
-def deliver_every_message_again(run_id: UUID) -> None:
-    """Every message this run could ever have sent, forward and back, under each of its epochs."""
-    run = Run.objects.get(pk=run_id)
-    saga = Saga.registry[run.saga]
-    for epoch in range(1, run.epoch + 2):
-        for position in range(1, saga.length + 1):
-            deliver(run, position, epoch, forward=True)
-            if saga.step(position).compensate:
-                deliver(run, position, epoch, forward=False)
-
-
-def all_is_quiet() -> bool:
-    """No message waits, and none is being worked on."""
-    with current_app.connection_or_acquire() as broker:
-        return queue_length() == 0 and broker.default_channel.client.zcard("unacked_index") == 0
 
 
 @pytest.mark.parametrize(
