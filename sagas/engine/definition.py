@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import Any, get_type_hints
 
 from sagas.engine import facts as factual
+from sagas.engine.checks import check
 from sagas.engine.participant import Participant, SagaMistake
 
 
@@ -71,8 +72,6 @@ class Saga:
         promise: Callable[..., int] | None = None,
         stake: str | None = None,
     ) -> None:
-        from sagas.engine.checks import check
-
         self.name = name
         self.steps = steps
         self.given = factual.keys_of(given)
