@@ -252,7 +252,7 @@ SAGA_FAST_PATH = env.str("SAGA_FAST_PATH", "batch")
 # Stretches or shrinks every wait between tries.
 SAGA_RETRY_SCALE = env.float("SAGA_RETRY_SCALE", 1.0)
 # What a worker's own thread does, beat or no beat, and every how many seconds.
-SAGA_PULSE = {
+SAGA_PULSE: dict[str, float] = {
     "sagas.engine.sweeping.sweep": 1,
     "scheduler.services.fire_due": 1,
     "payments.janitor.hurry_due": 1,
