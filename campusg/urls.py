@@ -8,6 +8,7 @@ from campusg.api.health import healthz, readyz
 from campusg.api.views import NoSuchPath, Root
 from orders.selectors import visible_to
 from scheduler.views import DueEvents
+from users.views import counted
 
 api: list[URLPattern | URLResolver] = [
     path("", Root.as_view(), name="api-root"),
@@ -23,6 +24,7 @@ api: list[URLPattern | URLResolver] = [
 ]
 
 urlpatterns = [
+    path("admin/login/", counted(admin.site.login)),
     path("admin/", admin.site.urls),
     path("accounts/", include("users.signin")),
     path("api/", include(api)),

@@ -1,18 +1,23 @@
-"""Accounts over HTTP: tokens, the form to sign in with, and who somebody is."""
+"""Accounts over HTTP: tokens, how often one may try to sign in, and who somebody is."""
 
+from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
-from django.contrib.auth.views import LoginView
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from drf_spectacular.utils import extend_schema
 from rest_framework import generics
 from rest_framework.request import Request
+from rest_framework.throttling import BaseThrottle
 from rest_framework_simplejwt.views import TokenObtainPairView, TokenRefreshView
 
 from campusg.api.throttles import wait_for
 from users.models import Role, User
 from users.serializers import PairSerializer, RefreshSerializer, UserSerializer
+
+View = Callable[..., HttpResponseBase]
 
 
 class Token(TokenObtainPairView):
@@ -42,20 +47,20 @@ class RefreshToken(TokenRefreshView):
         return super().post(request, *args, **kwargs)
 
 
-class SignIn(LoginView):
-    """The browsable API's own form, counted like a token request."""
+def counted(form: View) -> View:
+    """A form to sign in with, each try of which counts like a token request."""
 
-    template_name = "rest_framework/login.html"
-    next_page = "api-root"
+    @wraps(form)
+    def view(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        if request.method == "POST":
+            address = BaseThrottle().get_ident(request)  # type: ignore[arg-type]
+            seconds = wait_for("login", f"{address}:{request.POST.get('username', '')[:150]}")
+            if seconds:
+                told = "Too many tries; wait a moment."
+                return HttpResponse(told, status=429, headers={"Retry-After": str(seconds)})
+        return form(request, *args, **kwargs)
 
-    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        """Sign in, at most so often a minute."""
-        who = f"{request.META['REMOTE_ADDR']}:{request.POST.get('username', '')[:150]}"
-        seconds = wait_for("login", who)
-        if seconds:
-            told = "Too many tries; wait a moment."
-            return HttpResponse(told, status=429, headers={"Retry-After": str(seconds)})
-        return super().post(request, *args, **kwargs)
+    return view
 
 
 class OneUser(generics.RetrieveAPIView):

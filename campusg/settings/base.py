@@ -47,6 +47,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 ROOT_URLCONF = "campusg.urls"
 WSGI_APPLICATION = "campusg.wsgi.application"
 MIDDLEWARE = [
+    "campusg.api.middleware.labelled",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
