@@ -38,6 +38,10 @@ class Reply:
     stored_500: bool = False
 
 
+#: A void that was looked into by reading and has not happened. Asking for it again, under a new
+#: key, can do no harm: a cancelled intent stays cancelled.
+HOLD_STANDS = "hold_stands"
+
 #: 4xx codes that mean: understood, and definitely not done. Any other goes to a person, because
 #: Stripe's list of codes is not complete (`insufficient_capabilities_for_transfer` is missing).
 #: https://docs.stripe.com/error-codes
@@ -227,6 +231,14 @@ def _reply(intent: stripe.PaymentIntent, wanted: str) -> Reply:
             object_id=intent.id,
             code=(error and (error.decline_code or error.code)) or intent.status,
             message=(error and error.message) or "The payment was not accepted.",
+            request_id=request_id,
+        )
+    if wanted == "canceled" and intent.status == "requires_capture":
+        return Reply(
+            Outcome.FAILED,
+            object_id=intent.id,
+            code=HOLD_STANDS,
+            message=f"{intent.id} still holds the money.",
             request_id=request_id,
         )
     return Reply(

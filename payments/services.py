@@ -15,7 +15,7 @@ from campusg.errors import Refused
 from events.services import record as record_event
 from payments import operations
 from payments.errors import OperatorNeeded, PaymentDeclined, PaymentUnanswered
-from payments.gateway import Reply
+from payments.gateway import HOLD_STANDS, Reply
 from payments.models import (
     UNRESOLVED,
     Kind,
@@ -123,6 +123,8 @@ def record_release(call: Call, reply: Reply) -> Mapping | Refused | Unknown | Ag
             return _operator_needed(operation)
         case OperationState.SUCCEEDED, Kind.VOID:
             return {}
+        case OperationState.FAILED, Kind.VOID if operation.code == HOLD_STANDS:
+            return Again()
         case OperationState.FAILED, Kind.VOID:
             return OperatorNeeded(f"{operation.key} can't be undone: {operation.message}")
         case _:

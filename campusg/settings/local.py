@@ -8,7 +8,7 @@ from campusg.env import env
 if env.str("DATABASE_URL", None) is None:
     env.read_env(str(Path(__file__).resolve().parents[2] / ".campusg" / "env"), recurse=False)
 
-from campusg.settings.base import *  # noqa: E402, F403
+from campusg.settings.base import *  # noqa: F403
 
 DEBUG = env.bool("DEBUG", True)
 SECRET_KEY = env.str("SECRET_KEY", "local-only-and-protects-nothing-0123456789abcdef")

@@ -6,15 +6,14 @@ from typing import Any
 import requests
 
 LATENCY_MS = 100
-HOLDS, PAYMENTS = "/v1/payment_intents", "/v1/payment_intents*"
-#: What happens to which requests, and to how many of them. A hold that Stripe never gives back
-#: (`stored_500_before` on a release) parks its run for a person; at lunch there is none.
+PAYMENTS = "/v1/payment_intents*"
+#: What happens to requests, and to how many of them.
 FAULTS = {
     "drop_reply": (PAYMENTS, 0.05),
     "rate_limit": (PAYMENTS, 0.04),
     "conflict": (PAYMENTS, 0.02),
     "stored_500_after": (PAYMENTS, 0.03),
-    "stored_500_before": (HOLDS, 0.02),
+    "stored_500_before": (PAYMENTS, 0.02),
 }
 TIMEOUT = 10.0
 

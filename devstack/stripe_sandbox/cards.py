@@ -14,7 +14,11 @@ DECLINED = "Your card was declined."
 
 @dataclass(frozen=True)
 class TestCard:
-    """One test card; with a `code`, a charge of it is declined with that code."""
+    """One test card; with a `code`, a charge of it is declined with that code.
+
+    https://docs.stripe.com/testing#refunds
+    https://docs.stripe.com/testing#available-balance
+    """
 
     number: str
     name: str  # the well-known payment method is pm_card_<name>, the token tok_<name>
@@ -23,6 +27,8 @@ class TestCard:
     decline_code: str | None = None
     message: str = DECLINED
     attaches: bool = True
+    refund: str = ""  # what becomes of its refunds later: "fails" or "waits", then succeeds
+    bypasses_pending: bool = False
 
     @property
     def fingerprint(self) -> str:
@@ -33,6 +39,9 @@ class TestCard:
 _CARDS = (
     TestCard("4242424242424242", "visa"),
     TestCard("5555555555554444", "mastercard", "mastercard"),
+    TestCard("4000000000000077", "bypassPending", bypasses_pending=True),
+    TestCard("4000000000005126", "refundFail", refund="fails"),
+    TestCard("4000000000007726", "pendingRefund", refund="waits"),
     TestCard(
         "4000000000000341",
         "chargeCustomerFail",

@@ -2,16 +2,25 @@
 
 import html
 import json
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl
 
+from devstack.stripe_sandbox import reports
 from devstack.stripe_sandbox.errors import ApiError, InvalidRequest, UnknownUrl
 from devstack.stripe_sandbox.faults import KINDS
+from devstack.stripe_sandbox.resources import accounts, payment_intents, refunds
+from devstack.stripe_sandbox.routes import Call
+from devstack.stripe_sandbox.store import Json, Store
 
 if TYPE_CHECKING:
     from devstack.stripe_sandbox.sandbox import Request, Sandbox
 
 _JSON, _HTML = "application/json", "text/html; charset=utf-8"
-_STANDING = "json_extract(body, '$.status') = 'requires_capture'"
+_HEAD = (
+    "<!doctype html><html lang=en><meta charset=utf-8><title>Stripe sandbox</title>"
+    "<style>body{font:15px system-ui;margin:2rem}td,th{padding:.1rem .8rem;text-align:left}</style>"
+)
 
 
 def answer(sandbox: "Sandbox", request: "Request") -> tuple[int, str, str]:
@@ -19,72 +28,83 @@ def answer(sandbox: "Sandbox", request: "Request") -> tuple[int, str, str]:
     try:
         if (request.method, request.path) == ("GET", "/"):
             return 200, _page(sandbox), _HTML
+        if request.path.startswith("/_sandbox/onboarding/"):
+            return 200, _onboarding(sandbox, request), _HTML
         return 200, json.dumps(_answer(sandbox, request)), _JSON
     except ApiError as error:
         return error.status, json.dumps(error.body), _JSON
 
 
 def _answer(sandbox: "Sandbox", request: "Request") -> Any:
-    match request.method, request.path:
-        case "GET", "/healthz":
+    match request.method, request.path.strip("/").split("/"):
+        case "GET", ["healthz"]:
             return {"status": "ok"}
-        case "GET", "/_sandbox/settings":
+        case "GET", ["_sandbox", "settings"]:
             return sandbox.settings.all()
-        case "PUT", "/_sandbox/settings":
+        case "PUT", ["_sandbox", "settings"]:
             return sandbox.settings.change(_json(request))
-        case "GET", "/_sandbox/faults":
+        case "GET", ["_sandbox", "faults"]:
             return {"data": sandbox.faults.all(), "kinds": KINDS}
-        case "POST", "/_sandbox/faults":
+        case "POST", ["_sandbox", "faults"]:
             return sandbox.faults.add(_json(request))
-        case "DELETE", "/_sandbox/faults":
+        case "DELETE", ["_sandbox", "faults"]:
             sandbox.faults.clear()
             return {"data": []}
-        case "GET", "/_sandbox/totals":
-            return totals(sandbox)
-        case "GET", "/_sandbox/holds":
-            return {"data": holds(sandbox)}
+        case "GET", ["_sandbox", report] if report in _REPORTS:
+            sandbox.let_time_pass()
+            return _REPORTS[report](sandbox.store)
+        case "POST", ["_sandbox", kind, name] if kind in _HANDS:
+            with sandbox.store.transaction():
+                return _HANDS[kind](sandbox.call(), name, _json(request))
     raise UnknownUrl(request.method, request.path)
 
 
-def holds(sandbox: "Sandbox") -> list[dict[str, Any]]:
-    """Every PaymentIntent, oldest first, with the order and the operation that asked for it."""
-    columns = ("id", "metadata.order_id", "metadata.operation_id", "amount", "currency", "status")
-    names = ("payment_intent", "order_id", "operation_id", "amount", "currency", "status")
-    picked = ", ".join(f"json_extract(body, '$.{column}')" for column in columns)
-    rows = sandbox.store.rows(
-        f"SELECT {picked} FROM object WHERE kind = 'payment_intent' ORDER BY seq"
-    )
-    return [dict(zip(names, row, strict=True)) for row in rows]
+_REPORTS: dict[str, Callable[[Store], Any]] = {
+    "accounts": lambda store: {"data": reports.accounts(store)},
+    "holds": lambda store: {"data": reports.holds(store)},
+    "orders": lambda store: {"data": reports.orders(store)},
+    "totals": reports.totals,
+}
 
 
-def totals(sandbox: "Sandbox") -> dict[str, Any]:
-    """Counts, and sums in minor units, over all that happened here since the state was made."""
-    rows = sandbox.store.rows
-    intents = rows(
-        "SELECT json_extract(body, '$.status'), json_extract(body, '$.currency'), count(*), "
-        "sum(json_extract(body, '$.amount')), sum(json_extract(body, '$.amount_received')) "
-        "FROM object WHERE kind = 'payment_intent' GROUP BY 1, 2 ORDER BY 1, 2"
+def _lapse(call: Call, name: str, wanted: Json) -> Json:
+    """The bank gives up a hold before its time."""
+    call.open("payment_intent", name)
+    payment_intents.lapse(call, name)
+    return call.open("payment_intent", name)
+
+
+def _resolve(call: Call, name: str, wanted: Json) -> Json:
+    """A refund's `status` becomes succeeded or failed, the latter with a `failure_reason`."""
+    refund = call.open("refund", name)
+    reason = wanted.get("failure_reason", "unknown")
+    if reason not in refunds.FAILURE_REASONS:
+        raise InvalidRequest(f"Invalid failure_reason: {reason}", param="failure_reason")
+    refunds.resolve(call, refund, wanted.get("status", ""), reason)
+    return refund
+
+
+# What banks and account owners do, on demand.
+_HANDS: dict[str, Callable[[Call, str, Json], Json]] = {
+    "accounts": accounts.change,
+    "lapse": _lapse,
+    "refunds": _resolve,
+}
+
+
+def _onboarding(sandbox: "Sandbox", request: "Request") -> str:
+    """The page behind an account link: one button, which gives Stripe all it wants to know."""
+    name = request.path.rpartition("/")[2]
+    if request.method == "POST":
+        with sandbox.store.transaction():
+            accounts.finish_onboarding(sandbox.call(), name)
+    back = dict(parse_qsl(request.query)).get("return_url", "")
+    link = f'<a href="{html.escape(back)}">Back to the platform</a>'
+    form = "<form method=post><button>Finish onboarding</button></form>"
+    return (
+        f"{_HEAD}<h1>Onboarding of {html.escape(name)}</h1>"
+        f"{link if request.method == 'POST' else form}"
     )
-    standing = rows(
-        "SELECT json_extract(body, '$.metadata.order_id'), json_extract(body, '$.currency'), "
-        "count(*), sum(json_extract(body, '$.amount_capturable')) "
-        f"FROM object WHERE kind = 'payment_intent' AND {_STANDING} GROUP BY 1, 2 ORDER BY 1, 2"
-    )
-    named = rows("SELECT kind, name, value FROM counter ORDER BY kind, name")
-    return {
-        "payment_intents": [
-            dict(zip(("status", "currency", "count", "amount", "received"), row, strict=True))
-            for row in intents
-        ],
-        "holds_standing": [
-            dict(zip(("order_id", "currency", "count", "amount"), row, strict=True))
-            for row in standing
-        ],
-        "objects": dict(rows("SELECT kind, count(*) FROM object GROUP BY kind")),
-        "requests": {name: value for kind, name, value in named if kind == "request"},
-        "replays": sum(value for kind, _, value in named if kind == "idempotency"),
-        "faults": {name: value for kind, name, value in named if kind == "fault"},
-    }
 
 
 def _json(request: "Request") -> dict[str, Any]:
@@ -106,9 +126,7 @@ def _page(sandbox: "Sandbox") -> str:
     faults = [tuple(fault.values()) for fault in sandbox.faults.all()]
     settings = list(sandbox.settings.all().items())
     return (
-        "<!doctype html><html lang=en><meta charset=utf-8><title>Stripe sandbox</title>"
-        "<style>body{font:15px system-ui;margin:2rem}td,th{padding:.1rem .8rem;text-align:left}"
-        "</style><h1>Stripe sandbox</h1>"
+        f"{_HEAD}<h1>Stripe sandbox</h1>"
         f"<h2>Settings</h2>{_table(('setting', 'value'), settings)}"
         f"<h2>Faults</h2>{_table(_FAULT_COLUMNS, faults)}"
         f"<h2>Newest objects</h2>{_table(('created', 'kind', 'id', 'status'), newest)}"

@@ -87,6 +87,21 @@ class NotAuthenticated(ApiError):
         super().__init__(401, message, headers={"WWW-Authenticate": 'Basic realm="Stripe"'})
 
 
+class NoAccess(ApiError):
+    """403 for a connected account that is unknown, or that has left the platform.
+
+    https://docs.stripe.com/error-codes#account-invalid
+    """
+
+    def __init__(self, account: str) -> None:
+        super().__init__(
+            403,
+            f"The provided key 'sk_test_***' does not have access to account '{account}' (or that "
+            "account does not exist). Application access may have been revoked.",
+            code="account_invalid",
+        )
+
+
 class RateLimited(ApiError):
     """429, either `rate_limit` or `lock_timeout`; https://docs.stripe.com/rate-limits"""
 

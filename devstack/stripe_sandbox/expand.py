@@ -5,6 +5,7 @@ from typing import Any
 from devstack.stripe_sandbox.errors import InvalidRequest
 from devstack.stripe_sandbox.store import Json, Store
 
+_ANY = ""
 # Which fields hold the id of another object, and of what kind that is.
 _EXPANDABLE: dict[str, dict[str, str]] = {
     "payment_intent": {
@@ -12,7 +13,28 @@ _EXPANDABLE: dict[str, dict[str, str]] = {
         "latest_charge": "charge",
         "payment_method": "payment_method",
     },
-    "charge": {"customer": "customer", "payment_intent": "payment_intent"},
+    "charge": {
+        "balance_transaction": "balance_transaction",
+        "customer": "customer",
+        "payment_intent": "payment_intent",
+    },
+    "refund": {
+        "balance_transaction": "balance_transaction",
+        "charge": "charge",
+        "failure_balance_transaction": "balance_transaction",
+        "payment_intent": "payment_intent",
+    },
+    "transfer": {
+        "balance_transaction": "balance_transaction",
+        "destination": "account",
+        "source_transaction": "charge",
+    },
+    "transfer_reversal": {
+        "balance_transaction": "balance_transaction",
+        "transfer": "transfer",
+    },
+    "balance_transaction": {"source": _ANY},
+    "capability": {"account": "account"},
     "payment_method": {"customer": "customer"},
     "invoice_settings": {"default_payment_method": "payment_method"},
 }
@@ -51,5 +73,6 @@ def _expand(store: Store, node: Any, kind: str, parts: list[str], path: str) -> 
     if target is None:
         raise InvalidRequest(f"This property cannot be expanded ({path}).", param="expand")
     if isinstance(node.get(head), str):
-        node[head] = store.get(target, node[head])
-    _expand(store, node.get(head), target, rest, path)
+        node[head] = store.get(target or store.kind_of(node[head]), node[head])
+    inner = node.get(head)
+    _expand(store, inner, target or (inner or {}).get("object", ""), rest, path)

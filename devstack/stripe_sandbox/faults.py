@@ -30,6 +30,7 @@ KINDS = {
     "drop_reply": "the connection is reset after the effect is committed",
     "conflict": "409 idempotency_key_in_use; nothing happens, nothing is stored",
     "rate_limit": "429 rate_limit, or the `code` lock_timeout; nothing happens, nothing is stored",
+    "decline_capture": "402 card_declined to a capture; the hold stands, no money moves",
     "error_500": "500 before the endpoint starts; nothing happens, nothing is stored",
     "stored_500_before": "500, stored under the key, and nothing happens",
     "stored_500_after": "the effect happens, and 500 is answered and stored under the key",
@@ -64,6 +65,8 @@ class Fault:
     def matches(self, target: Target) -> bool:
         """Whether every condition holds; a path may hold `*`."""
         wanted = self.match
+        if self.kind == "decline_capture" and not target.path.endswith("/capture"):
+            return False
         if wanted.get("method", target.method).upper() != target.method:
             return False
         if not fnmatchcase(target.path, wanted.get("path", "*")):
@@ -91,6 +94,7 @@ class Fired:
     after: float = 0.0  # seconds to wait between effect and reply
     stored_500: str = ""  # "before" or "after" the effect
     drop: str = ""  # "request" or "reply"
+    decline_capture: bool = False
 
     def add(self, fault: Fault, key: str) -> None:
         match fault.kind:
@@ -102,6 +106,8 @@ class Fired:
                 self.drop = fault.kind.removeprefix("drop_")
             case "stored_500_before" | "stored_500_after":
                 self.stored_500 = fault.kind.removeprefix("stored_500_")
+            case "decline_capture":
+                self.decline_capture = True
             case "conflict":
                 self.refusal = KeyInUse(key)
             case "rate_limit":

@@ -1,6 +1,6 @@
 """Lists, newest first, with cursors: https://docs.stripe.com/api/pagination"""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from devstack.stripe_sandbox.errors import RefusedParameter, ResourceMissing
 from devstack.stripe_sandbox.routes import Call
@@ -11,8 +11,17 @@ PAGE = "limit starting_after ending_before created expand"
 _COMPARISONS = {"gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
 
 
-def page(call: Call, kind: str, url: str, fields: Mapping[str, str]) -> Json:
-    """One page of the objects of a kind whose fields have these values.
+Condition = tuple[str, int | str | None]
+
+
+def page(
+    call: Call,
+    kind: str,
+    url: str,
+    fields: Mapping[str, str],
+    more: Sequence[Condition] = (),
+) -> Json:
+    """One page of the objects of a kind whose fields have these values, and that meet `more`.
 
     Raises RefusedParameter for a limit outside 1 to 100, ResourceMissing for an unknown cursor.
     """
@@ -27,8 +36,8 @@ def page(call: Call, kind: str, url: str, fields: Mapping[str, str]) -> Json:
     if "starting_after" in params and "ending_before" in params:
         raise RefusedParameter("You may only specify one of ending_before and starting_after.")
     backwards = "ending_before" in params
-    conditions = _created(params.get("created", {}))
-    for cursor, comparison in (("starting_after", "seq <"), ("ending_before", "seq >")):
+    conditions = [*_created(params.get("created", {})), *more]
+    for cursor, comparison in (("starting_after", "seq < ?"), ("ending_before", "seq > ?")):
         if cursor in params:
             seq = call.store.seq(kind, params[cursor])
             if seq is None:
@@ -48,7 +57,7 @@ def filters(call: Call, *names: str) -> dict[str, str]:
     return {name: call.params[name] for name in names if name in call.params}
 
 
-def _created(wanted: Mapping[str, int] | int) -> list[tuple[str, int]]:
+def _created(wanted: Mapping[str, int] | int) -> list[Condition]:
     if isinstance(wanted, int):
-        return [("created =", wanted)]
-    return [(f"created {_COMPARISONS[name]}", value) for name, value in wanted.items()]
+        return [("created = ?", wanted)]
+    return [(f"created {_COMPARISONS[name]} ?", value) for name, value in wanted.items()]

@@ -19,10 +19,7 @@ def check_amount(amount: int, currency: str) -> None:
             f"Invalid currency: {currency}. This sandbox supports: {', '.join(MINIMUM)}",
             param="currency",
         )
-    if amount < 1:
-        raise RefusedParameter(
-            "This value must be greater than or equal to 1.", "parameter_invalid_integer", "amount"
-        )
+    at_least_one(amount, "amount")
     if amount < MINIMUM[currency]:
         raise InvalidRequest(
             f"Amount must be at least {MINIMUM[currency]} {currency} (minor units).",
@@ -35,3 +32,24 @@ def check_amount(amount: int, currency: str) -> None:
             "amount_too_large",
             "amount",
         )
+
+
+def at_least_one(amount: int, param: str) -> int:
+    """The amount itself. Raises RefusedParameter below one minor unit."""
+    if amount < 1:
+        raise RefusedParameter(
+            "This value must be greater than or equal to 1.", "parameter_invalid_integer", param
+        )
+    return amount
+
+
+def spoken(amount: int, currency: str) -> str:
+    """Minor units as Stripe's messages say them: $16.00, ¥1600, 16.00 CHF."""
+    number = str(amount) if currency in _WHOLE else f"{amount // 100}.{amount % 100:02}"
+    sign = _SIGNS.get(currency)
+    return f"{sign}{number}" if sign else f"{number} {currency.upper()}"
+
+
+_SIGNS = {"eur": "€", "gbp": "£", "jpy": "¥", "usd": "$"}
+# https://docs.stripe.com/currencies#zero-decimal (of those above)
+_WHOLE = {"jpy"}

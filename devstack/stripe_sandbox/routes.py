@@ -26,8 +26,11 @@ class Call:
     now: int
     params: Json
     api_version: str
-    request_id: str
-    idempotency_key: str | None
+    request_id: str | None = None  # None for what happens by itself
+    idempotency_key: str | None = None
+    account: str | None = None  # the connected account that the request speaks for
+    origin: str = ""  # where the client has found this server
+    declines_capture: bool = False  # a fault: the bank refuses to pay what it held
 
     def load(self, kind: str, name: str, param: str) -> Json:
         """The object that a parameter names. Raises ResourceMissing (400)."""
@@ -43,13 +46,20 @@ class Call:
             raise ResourceMissing(kind, name, _PATH_PARAM.get(kind, "id"), in_path=True)
         return found
 
-    def emit(self, event_type: str, obj: Json, previous: Json | None = None) -> None:
-        """Records an event with a snapshot of its object; https://docs.stripe.com/api/events"""
+    def emit(
+        self, event_type: str, obj: Json, previous: Json | None = None, account: str | None = None
+    ) -> None:
+        """Records an event with a snapshot of its object; https://docs.stripe.com/api/events
+
+        `account` is the connected account that it happened to, if not the platform.
+        https://docs.stripe.com/connect/webhooks
+        """
         data: Json = {"object": obj}
         if previous is not None:
             data["previous_attributes"] = previous
         self.store.insert(
-            {
+            ({"account": account} if account else {})
+            | {
                 "id": new_id("evt"),
                 "object": "event",
                 "api_version": self.api_version,

@@ -25,18 +25,35 @@ from devstack.stripe_sandbox.faults import Faults, Fired, Target
 from devstack.stripe_sandbox.forms import pairs
 from devstack.stripe_sandbox.idempotency import KeyedRequest, Keys, StoredReply, keyed
 from devstack.stripe_sandbox.ids import new_id
+from devstack.stripe_sandbox.later import let_time_pass
 from devstack.stripe_sandbox.resources import (
+    accounts,
+    balance,
     charges,
     customers,
     events,
     payment_intents,
     payment_methods,
+    refunds,
+    transfer_reversals,
+    transfers,
 )
 from devstack.stripe_sandbox.routes import Call, Route, Router
 from devstack.stripe_sandbox.settings import SettingsBook
 from devstack.stripe_sandbox.store import Store
 
-_RESOURCES = (customers, payment_methods, payment_intents, charges, events)
+_RESOURCES = (
+    customers,
+    payment_methods,
+    payment_intents,
+    charges,
+    refunds,
+    balance,
+    accounts,
+    transfers,
+    transfer_reversals,
+    events,
+)
 _OWN_PATHS = ("/_sandbox", "/healthz")
 
 
@@ -150,14 +167,15 @@ class Sandbox:
         params = work.route.typed(work.flat)
         # No lock is held while the bank thinks.
         self._wait(self.settings.now_in_force.latency_ms / 1000 + work.fired.before)
-        call = Call(
-            store=self.store,
-            settings=self.settings.now_in_force,
-            now=self.settings.clock(),
+        self.let_time_pass()
+        call = self.call(
             params=params,
             api_version=_version(work.request),
             request_id=work.request_id,
             idempotency_key=key.key if key else None,
+            account=work.request.headers.get("stripe-account"),
+            origin=f"http://{work.request.headers.get('host', '')}",
+            declines_capture=work.fired.decline_capture,
         )
         if work.request.method == "GET":
             with self.store.reading():
@@ -168,6 +186,25 @@ class Sandbox:
                 stored = StoredReply(reply.status, reply.body, work.request_id)
                 self._keys.remember(key, stored, call.now)
         return reply
+
+    def call(self, **of_request: Any) -> Call:
+        """What a handler is given; without a request, for what happens by itself."""
+        return Call(
+            **{
+                "store": self.store,
+                "settings": self.settings.now_in_force,
+                "now": self.settings.clock(),
+                "params": {},
+                "api_version": stripe.api_version,
+                **of_request,
+            }
+        )
+
+    def let_time_pass(self) -> None:
+        """Does what has come due since the last request."""
+        if self.store.is_due(self.settings.clock()):
+            with self.store.transaction():
+                let_time_pass(self.call())
 
     def _metadata(self, flat: list[tuple[str, str]], ids: tuple[str, ...]) -> dict[str, str]:
         own = {k[9:-1]: v for k, v in flat if k.startswith("metadata[") and k.endswith("]")}

@@ -16,12 +16,29 @@ class Settings:
     `seed`: decides faults with a probability. `clock_offset_seconds`: moves the sandbox's clock,
     so that a test can let 24 hours pass. `decline_at_attach`: refuse to attach a declining card to
     a customer, as Stripe documents; off, a saved card can be made to decline in each way.
+
+    `fee_basis_points`, `fee_fixed`: Stripe's fee on a captured charge, 2.9 % and 30 minor units, as
+    https://stripe.com/pricing has it for cards in the United States.
+    `funds_available_after_seconds`: how long captured money stays pending.
+    `refund_settles_after_seconds`: when the refunds of …5126 fail and those of …7726 succeed.
+    `refunds_wait_for_balance`: a refund beyond the available balance stays pending, as when Stripe
+    cannot debit the platform's bank account; off, the balance may go below zero.
+    `accounts_active_at_once`: a new connected account has onboarded already; off, it must first.
     """
 
     latency_ms: int = 0
     seed: int = 0
     clock_offset_seconds: int = 0
     decline_at_attach: bool = False
+    fee_basis_points: int = 290
+    fee_fixed: int = 30
+    funds_available_after_seconds: int = 0
+    refund_settles_after_seconds: int = 3600
+    refunds_wait_for_balance: bool = False
+    accounts_active_at_once: bool = True
+
+
+_ANY_SIGN = ("seed", "clock_offset_seconds")
 
 
 class SettingsBook:
@@ -38,7 +55,7 @@ class SettingsBook:
         for name, value in wanted.items():
             if name not in known:
                 raise InvalidRequest(f"There is no setting {name}.", param=name)
-            if type(value) is not known[name] or (name == "latency_ms" and value < 0):
+            if type(value) is not known[name] or (name not in _ANY_SIGN and value < 0):
                 raise InvalidRequest(f"{name} must be {known[name].__name__}.", param=name)
         changed = replace(self.now_in_force, **wanted)
         with self._store.transaction():

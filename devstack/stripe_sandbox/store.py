@@ -26,14 +26,30 @@ CREATE TABLE IF NOT EXISTS stored_reply (
     status INTEGER NOT NULL, body TEXT NOT NULL, request_id TEXT NOT NULL, created INTEGER NOT NULL,
     PRIMARY KEY (account, key)) STRICT;
 CREATE TABLE IF NOT EXISTS fault (id INTEGER PRIMARY KEY AUTOINCREMENT, body TEXT NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS due (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL, what TEXT NOT NULL,
+    id TEXT NOT NULL) STRICT;
+CREATE INDEX IF NOT EXISTS due_at ON due (at, seq);
 CREATE TABLE IF NOT EXISTS setting (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS counter (
     kind TEXT NOT NULL, name TEXT NOT NULL, value INTEGER NOT NULL,
     PRIMARY KEY (kind, name)) STRICT;
+CREATE INDEX IF NOT EXISTS balance ON object (json_extract(body, '$.status'),
+    json_extract(body, '$.currency'), json_extract(body, '$.net'))
+    WHERE kind = 'balance_transaction';
 """
 
-# The object fields that lists filter by; each gets an index over (kind, field, seq).
-INDEXED = ("customer", "payment_intent", "transfer_group", "type")
+# The object fields that lists filter by; each gets an index over (field, seq) of its kind.
+INDEXED = {
+    "balance_transaction": ("source", "type"),
+    "charge": ("customer", "payment_intent", "transfer_group"),
+    "event": ("type",),
+    "payment_intent": ("customer",),
+    "payment_method": ("customer",),
+    "refund": ("charge", "payment_intent", "pending_reason"),
+    "transfer": ("destination", "source_transaction", "transfer_group"),
+    "transfer_reversal": ("transfer",),
+}
 
 
 class Store:
@@ -45,11 +61,12 @@ class Store:
         self._db.execute("PRAGMA journal_mode = WAL")
         self._db.execute("PRAGMA synchronous = NORMAL")
         self._db.executescript(_SCHEMA)
-        for field in INDEXED:
-            self._db.execute(
-                f"CREATE INDEX IF NOT EXISTS object_{field} ON object "
-                f"(kind, json_extract(body, '$.{field}'), seq)"
-            )
+        for kind, fields in INDEXED.items():
+            for field in fields:
+                self._db.execute(
+                    f"CREATE INDEX IF NOT EXISTS {kind}_{field} ON object "
+                    f"(json_extract(body, '$.{field}'), seq) WHERE kind = '{kind}'"
+                )
 
     def close(self) -> None:
         with self._lock:
@@ -78,14 +95,29 @@ class Store:
         with self._lock:
             return self._db.execute(sql, values).fetchall()
 
-    def count(self, kind: str, name: str) -> None:
-        """Adds one to a counter."""
+    def count(self, kind: str, name: str, by: int = 1) -> None:
+        """Adds to a counter."""
         self.rows(
-            "INSERT INTO counter VALUES (?, ?, 1) "
-            "ON CONFLICT (kind, name) DO UPDATE SET value = value + 1",
+            "INSERT INTO counter VALUES (?, ?, ?) "
+            "ON CONFLICT (kind, name) DO UPDATE SET value = value + excluded.value",
             kind,
             name,
+            by,
         )
+
+    def schedule(self, at: int, what: str, name: str) -> None:
+        """Notes that something happens to an object at a time; `later.py` knows what."""
+        self.rows("INSERT INTO due (at, what, id) VALUES (?, ?, ?)", at, what, name)
+
+    def is_due(self, now: int) -> bool:
+        """Whether there is anything to take."""
+        return bool(self.rows("SELECT 1 FROM due WHERE at <= ? LIMIT 1", now))
+
+    def take_due(self, now: int) -> list[tuple[str, str]]:
+        """Removes what is due by now, and returns it in the order of its times."""
+        taken = self.rows("SELECT what, id FROM due WHERE at <= ? ORDER BY at, seq", now)
+        self.rows("DELETE FROM due WHERE at <= ?", now)
+        return [(what, name) for what, name in taken]
 
     def insert(self, obj: Json) -> None:
         """Keeps a new Stripe object; its `object` field is its kind."""
@@ -106,6 +138,11 @@ class Store:
         found = self.rows("SELECT body FROM object WHERE id = ? AND kind = ?", name, kind)
         return json.loads(found[0][0]) if found else None
 
+    def kind_of(self, name: str) -> str:
+        """The kind of the object with that id, or nothing if there is no such object."""
+        found = self.rows("SELECT kind FROM object WHERE id = ?", name)
+        return found[0][0] if found else ""
+
     def seq(self, kind: str, name: str) -> int | None:
         """The place of an object in the order of creation, or None if there is no such object."""
         found = self.rows("SELECT seq FROM object WHERE id = ? AND kind = ?", name, kind)
@@ -117,18 +154,19 @@ class Store:
         *,
         limit: int,
         fields: Mapping[str, str],
-        conditions: Sequence[tuple[str, int]] = (),
+        conditions: Sequence[tuple[str, int | str | None]] = (),
         oldest_first: bool = False,
     ) -> list[Json]:
         """Up to `limit` objects whose fields have these values, by order of creation.
 
-        `conditions` are comparisons such as `("created >=", 1700000000)` or `("seq <", 12)`.
+        `conditions` are comparisons such as `("created >= ?", 1700000000)` or `("seq < ?", 12)`.
         """
-        where, values = ["kind = ?"], [kind]
+        # The kind stands in the text, because a partial index is not found through a placeholder.
+        where, values = [f"kind = '{kind}'"], list[str]()
         for field, value in fields.items():
             where.append(f"json_extract(body, '$.{field}') = ?")
             values.append(value)
-        where += [f"{comparison} ?" for comparison, _ in conditions]
+        where += [comparison for comparison, _ in conditions]
         found = self.rows(
             f"SELECT body FROM object WHERE {' AND '.join(where)} "
             f"ORDER BY seq {'ASC' if oldest_first else 'DESC'} LIMIT ?",

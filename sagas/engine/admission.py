@@ -71,8 +71,14 @@ def admit(run: Run | None, message: Message) -> Verdict:
 def answer(verdict: Verdict, run: Run | None) -> Outcome:
     """The outcome of a message that may not act."""
     if verdict is Verdict.ALREADY and run is not None:
-        return Outcome(Then.GO_ON, run.position)
+        return go_on(run)
     return STOP
+
+
+def go_on(run: Run) -> Outcome:
+    """Publish what follows. Where a run has ended nothing does, and the chain with it: Celery
+    takes its time over an Ignore, which is for messages that had no right to act."""
+    return Outcome(Then.GO_ON, run.position)
 
 
 def _leave_to_other_code(run: Run, saga: Saga | None) -> None:

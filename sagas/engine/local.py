@@ -10,7 +10,7 @@ from django.db import InterfaceError, OperationalError, connection, transaction
 
 from campusg.errors import Refused
 from sagas.engine import progress, store
-from sagas.engine.admission import STOP, Message, Outcome, Then, Verdict, admit, answer
+from sagas.engine.admission import STOP, Message, Outcome, Then, Verdict, admit, answer, go_on
 from sagas.engine.definition import Saga, saga_named
 from sagas.models import Run, StepLog, StepState
 
@@ -21,77 +21,88 @@ BATCH_SECONDS = 0.05
 
 
 def run_local(message: Message) -> Outcome:
-    """Run the local step of `message` and, as `SAGA_FAST_PATH` says, those that follow it."""
+    """Run the local step of `message` and, as `SAGA_FAST_PATH` says, those that follow it.
+
+    If a step of a batch fails, none of them happened: those before it run once more, and then it
+    alone, so that log and outcome are those of the slow path.
+    """
     deadline = time.monotonic() + BATCH_SECONDS
+    alone = 0
     while True:
-        outcome, saga, forward = _attempt(message)
-        if outcome.then is not Then.GO_ON or settings.SAGA_FAST_PATH != "step":
-            return outcome
-        if not _goes_on(saga, outcome.position, forward) or time.monotonic() > deadline:
+        try:
+            outcome, more = (
+                _single(message)
+                if message.position == alone
+                else _batch(message, alone=alone, deadline=deadline)
+            )
+        except _StepFailed as failure:
+            alone = failure.position
+            continue
+        if not more or settings.SAGA_FAST_PATH == "off" or time.monotonic() > deadline:
             return outcome
         message = Message(message.run_id, outcome.position, message.epoch)
 
 
-def _attempt(message: Message) -> tuple[Outcome, Saga | None, bool]:
-    """Hopefully first: one transaction. If anything in it fails it never happened, and the same
-    steps run again one by one, so that log and outcome are those of the slow path."""
+class _StepFailed(Exception):
+    """The step at `position` failed, and the batch that it was part of was rolled back."""
+
+    def __init__(self, position: int) -> None:
+        super().__init__(position)
+        self.position = position
+
+
+def _batch(message: Message, *, alone: int, deadline: float) -> tuple[Outcome, bool]:
+    """Hopefully: one transaction for many steps, up to the one that has to run `alone`. Returns
+    whether there is more to do here, as `_single` does."""
+    at = message.position
     try:
-        return _batch(message)
+        with transaction.atomic():
+            run = store.lock_run(message.run_id)
+            verdict = admit(run, message)
+            if verdict is not Verdict.RUN or run is None:
+                return answer(verdict, run), False
+            saga, forward, facts, rows = _saga(run), run.forward, run.facts, []
+            while True:
+                facts, row = do(saga, run, at, facts)
+                rows.append(row)
+                to = saga.after(at, forward=forward)
+                if to == alone or not _is_local(saga, to, forward=forward):
+                    break
+                if settings.SAGA_FAST_PATH != "batch" or time.monotonic() > deadline:
+                    break
+                at = to
+            progress.advance(run, saga, to, facts, rows)
+            return _went_on(go_on(run), saga, forward=forward)
     except Exception as error:
         if _connection_broke(error):
             raise
-        log.debug("batch from step %s rolled back: %r", message.position, error)
-    while True:
-        outcome, saga, forward = _single(message)
-        if outcome.then is not Then.GO_ON or settings.SAGA_FAST_PATH != "batch":
-            return outcome, saga, forward
-        if not _goes_on(saga, outcome.position, forward):
-            return outcome, saga, forward
-        message = Message(message.run_id, outcome.position, message.epoch)
+        log.debug("run %s: rolled back at step %s: %r", message.run_id, at, error)
+        raise _StepFailed(at) from error
 
 
-def _batch(message: Message) -> tuple[Outcome, Saga | None, bool]:
-    deadline = time.monotonic() + BATCH_SECONDS
-    with transaction.atomic():
-        run = store.lock_run(message.run_id)
-        verdict = admit(run, message)
-        if verdict is not Verdict.RUN or run is None:
-            return answer(verdict, run), None, True
-        saga = _saga(run)
-        facts, rows, at = run.facts, [], run.position
-        while True:
-            facts, row = do(saga, run, at, facts)
-            rows.append(row)
-            at = saga.after(at, forward=run.forward)
-            if settings.SAGA_FAST_PATH != "batch" or time.monotonic() > deadline:
-                break
-            if not _goes_on(saga, at, run.forward):
-                break
-        forward = run.forward
-        progress.advance(run, saga, at, facts, rows)
-        return _gone_on(run), saga, forward
-
-
-def _single(message: Message) -> tuple[Outcome, Saga | None, bool]:
+def _single(message: Message) -> tuple[Outcome, bool]:
     """One step in one transaction, its effect inside a savepoint: a refusal takes the effect back
     and turns the run round under the very lock under which it was raised."""
     with transaction.atomic():
         run = store.lock_run(message.run_id)
         verdict = admit(run, message)
         if verdict is not Verdict.RUN or run is None:
-            return answer(verdict, run), None, True
+            return answer(verdict, run), False
         saga, forward = _saga(run), run.forward
         try:
             with transaction.atomic():
                 facts, row = do(saga, run, run.position, run.facts)
         except Refused as refusal:
-            return refused(run, saga, refusal), saga, forward
+            outcome = refused(run, saga, refusal)
         except Exception as error:
             if _connection_broke(error):
                 raise
-            return failed(run, saga, error), saga, forward
-        progress.advance(run, saga, saga.after(run.position, forward=forward), facts, [row])
-        return _gone_on(run), saga, forward
+            outcome = failed(run, saga, error)
+        else:
+            to = saga.after(run.position, forward=forward)
+            progress.advance(run, saga, to, facts, [row])
+            outcome = go_on(run)
+        return _went_on(outcome, saga, forward=forward)
 
 
 def do(
@@ -138,13 +149,13 @@ def failed(run: Run, saga: Saga, error: Exception) -> Outcome:
 def _skip(run: Run, saga: Saga, row: StepLog, why: str) -> Outcome:
     log.error("saga %s run %s goes on without an optional step: %s", run.saga, run.pk, why)
     progress.advance(run, saga, run.position + 1, run.facts, [row])
-    return _gone_on(run)
+    return go_on(run)
 
 
 def _stop_or_turn(run: Run, saga: Saga, why: str) -> Outcome:
     if not run.forward:
         progress.give_up_undoing(run, saga, why)
-        return _gone_on(run)
+        return go_on(run)
     if run.position > saga.pivot:
         progress.park(run, saga, why, "Nothing is undone after the pivot: mend the cause, resume.")
         store.save(run)
@@ -153,15 +164,15 @@ def _stop_or_turn(run: Run, saga: Saga, why: str) -> Outcome:
     return Outcome(Then.REFUSED, run.position, why)
 
 
-def _gone_on(run: Run) -> Outcome:
-    return Outcome(Then.GO_ON, run.position) if run.wake_at else STOP
+def _went_on(outcome: Outcome, saga: Saga, *, forward: bool) -> tuple[Outcome, bool]:
+    """The outcome, and whether the next step can be done here and now."""
+    more = outcome.then is Then.GO_ON and _is_local(saga, outcome.position, forward=forward)
+    return outcome, more
 
 
-def _goes_on(saga: Saga | None, position: int, forward: bool) -> bool:
-    """True when the step at `position` can join this batch: there is one, and it is local."""
-    if saga is None or not 0 < position <= saga.length:
-        return False
-    return not saga.action(position, forward=forward).remote
+def _is_local(saga: Saga, position: int, *, forward: bool) -> bool:
+    """True when there is a step at `position`, and it is local."""
+    return 0 < position <= saga.length and not saga.action(position, forward=forward).remote
 
 
 def _saga(run: Run) -> Saga:

@@ -8,7 +8,7 @@ from django.db import transaction
 
 from campusg.errors import Refused
 from sagas.engine import progress, store
-from sagas.engine.admission import STOP, Message, Outcome, Then, Verdict, admit, answer
+from sagas.engine.admission import STOP, Message, Outcome, Verdict, admit, answer, go_on
 from sagas.engine.definition import Saga, saga_named
 from sagas.engine.lease import LEASE_SECONDS, keeper
 from sagas.engine.local import failed, refused
@@ -118,7 +118,7 @@ def _done(run: Run, saga: Saga, gained: dict[str, Any]) -> Outcome:
     row = progress.line(run, saga, run.position, StepState.DONE, attempt=run.attempt + 1)
     to = saga.after(run.position, forward=run.forward)
     progress.advance(run, saga, to, run.facts | gained, [row])
-    return Outcome(Then.GO_ON, run.position) if run.wake_at else STOP
+    return go_on(run)
 
 
 def _note(run: Run, saga: Saga, state: StepState, text: str) -> None:

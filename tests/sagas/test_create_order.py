@@ -177,6 +177,15 @@ def test_a_void_whose_outcome_is_unknown_is_found_out(place: Place, kind: str) -
     assert placed.operations()[1][::2] == ("void", "succeeded")
 
 
+def test_a_void_that_reading_shows_not_to_have_happened_is_asked_for_anew(place: Place) -> None:
+    frozen = make_restaurant()
+    freeze(owner=frozen.id, currency="USD", reason="under review")
+    path = "/v1/payment_intents/*/cancel"
+    placed = place(restaurant=frozen, kind="stored_500_before", path=path).rests()
+    nothing_is_left(placed)
+    assert placed.operations()[1:] == [("void", 1, "failed"), ("void", 2, "succeeded")]
+
+
 def test_a_worker_killed_during_the_call_leaves_one_hold(
     new_worker: Callable[..., Worker], books: None
 ) -> None:

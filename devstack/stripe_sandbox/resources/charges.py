@@ -7,6 +7,8 @@ from stripe.params import ChargeListParams, ChargeRetrieveParams
 from devstack.stripe_sandbox import cards
 from devstack.stripe_sandbox.ids import new_id
 from devstack.stripe_sandbox.lists import PAGE, filters, page
+from devstack.stripe_sandbox.resources import balance, refunds
+from devstack.stripe_sandbox.resources.balance import Movement
 from devstack.stripe_sandbox.routes import Call, Route
 from devstack.stripe_sandbox.store import Json
 
@@ -32,13 +34,12 @@ def authorize(call: Call, intent: Json, method: Json, *, hold: bool, off_session
     """Asks the bank for the intent's amount and keeps the answer, yes or no, as a charge."""
     card = cards.by_fingerprint(method["card"]["fingerprint"])
     charge = _new(call.now, intent, method)
-    if card.code is None:
-        charge["captured"] = not hold
-        charge["amount_captured"] = 0 if hold else intent["amount"]
-        if hold:
-            visa = off_session and card.brand == "visa"
-            window = _HOLD_VISA_OFF_SESSION if visa else _HOLD
-            charge["payment_method_details"]["card"]["capture_before"] = call.now + window
+    if card.code is None and hold:
+        window = _HOLD_VISA_OFF_SESSION if off_session and card.brand == "visa" else _HOLD
+        charge["payment_method_details"]["card"]["capture_before"] = call.now + window
+        call.store.schedule(call.now + window, "hold", intent["id"])
+    elif card.code is None:
+        _take(call, charge)
     else:
         charge |= {
             "failure_code": card.code,
@@ -57,15 +58,16 @@ def capture(call: Call, charge: Json, amount: int) -> None:
 
     https://docs.stripe.com/payments/place-a-hold-on-a-payment-method#capture-funds
     """
-    charge["captured"] = True
+    _take(call, charge)
     charge["amount_captured"] = amount
-    charge["amount_refunded"] = charge["amount"] - amount
     charge["payment_method_details"]["card"].pop("capture_before", None)
+    if amount < charge["amount"]:
+        refunds.return_uncaptured(call, charge, charge["amount"] - amount)
     call.store.update(charge)
     call.emit("charge.captured", charge)
 
 
-def release(call: Call, charge: Json) -> None:
+def release(call: Call, charge: Json, event_type: str = "charge.refunded") -> None:
     """Gives a whole hold back: a released authorization shows as a refunded charge.
 
     https://docs.stripe.com/refunds#cancel-payment
@@ -74,7 +76,32 @@ def release(call: Call, charge: Json) -> None:
     charge["amount_refunded"] = charge["amount"]
     charge["payment_method_details"]["card"].pop("capture_before", None)
     call.store.update(charge)
-    call.emit("charge.refunded", charge)
+    call.emit(event_type, charge)
+
+
+def _take(call: Call, charge: Json) -> None:
+    """Adds the charge to the balance, less Stripe's fee: pending first, but for card …0077.
+
+    https://docs.stripe.com/payments/balances
+    https://docs.stripe.com/testing#available-balance
+    """
+    card = cards.by_fingerprint(charge["payment_method_details"]["card"]["fingerprint"])
+    amount, currency = charge["amount"], charge["currency"]
+    until = call.now + call.settings.funds_available_after_seconds
+    moved = Movement(
+        "charge",
+        "charge",
+        charge["id"],
+        amount,
+        currency,
+        balance.fee_on(call, amount),
+        None if card.bypasses_pending else until,
+    )
+    charge |= {
+        "amount_captured": amount,
+        "balance_transaction": balance.record(call, moved),
+        "captured": True,
+    }
 
 
 def _outcome(network: str, reason: str | None, kind: str) -> Json:

@@ -1,8 +1,11 @@
 """Events of what happened, newest first: https://docs.stripe.com/api/events"""
 
+import json
+
 from stripe.params import EventListParams, EventRetrieveParams
 
-from devstack.stripe_sandbox.lists import PAGE, filters, page
+from devstack.stripe_sandbox.errors import NoAccess, RefusedParameter
+from devstack.stripe_sandbox.lists import PAGE, Condition, filters, page
 from devstack.stripe_sandbox.routes import Call, Route
 from devstack.stripe_sandbox.store import Json
 
@@ -14,10 +17,22 @@ def retrieve(call: Call, name: str) -> Json:
 
 def list_(call: Call) -> Json:
     """https://docs.stripe.com/api/events/list"""
-    return page(call, "event", "/v1/events", filters(call, "type"))
+    params = call.params
+    if "type" in params and "types" in params:
+        raise RefusedParameter("You may pass either `type` or `types`, but not both.")
+    if call.account and call.store.get("account", call.account) is None:
+        raise NoAccess(call.account)
+    # What happened to a connected account is listed for that account only.
+    more: list[Condition] = [("json_extract(body, '$.account') IS ?", call.account)]
+    if "*" in params.get("type", ""):
+        more.append(("json_extract(body, '$.type') GLOB ?", params.pop("type")))
+    if "types" in params:
+        chosen = "json_extract(body, '$.type') IN (SELECT value FROM json_each(?))"
+        more.append((chosen, json.dumps(params["types"])))
+    return page(call, "event", "/v1/events", filters(call, "type"), more)
 
 
 ROUTES = [
-    Route("GET", "/v1/events", list_, EventListParams, f"{PAGE} type"),
+    Route("GET", "/v1/events", list_, EventListParams, f"{PAGE} type types"),
     Route("GET", "/v1/events/:id", retrieve, EventRetrieveParams),
 ]

@@ -12,7 +12,8 @@ from stripe.params import (
 from devstack.stripe_sandbox import cards
 from devstack.stripe_sandbox.errors import CardDeclined, InvalidRequest, RefusedParameter
 from devstack.stripe_sandbox.lists import PAGE, filters, page
-from devstack.stripe_sandbox.money import check_amount
+from devstack.stripe_sandbox.metadata import merged
+from devstack.stripe_sandbox.money import at_least_one, check_amount
 from devstack.stripe_sandbox.resources import charges, payment_methods
 from devstack.stripe_sandbox.resources.payment_intent_object import new_intent, unexpected_state
 from devstack.stripe_sandbox.routes import Call, Route
@@ -75,13 +76,7 @@ def capture(call: Call, name: str) -> Json:
     if intent["status"] != "requires_capture":
         raise unexpected_state(intent, "capture", "captured", ("requires_capture",))
     capturable: int = intent["amount_capturable"]
-    amount: int = call.params.get("amount_to_capture", capturable)
-    if amount < 1:
-        raise RefusedParameter(
-            "This value must be greater than or equal to 1.",
-            "parameter_invalid_integer",
-            "amount_to_capture",
-        )
+    amount = at_least_one(call.params.get("amount_to_capture", capturable), "amount_to_capture")
     if amount > capturable:
         raise InvalidRequest(
             "The amount to capture must be less than or equal to the amount that can be captured "
@@ -89,8 +84,16 @@ def capture(call: Call, name: str) -> Json:
             "amount_too_large",
             "amount_to_capture",
         )
+    metadata = merged(intent["metadata"], call.params.get("metadata"))
+    if call.declines_capture:
+        raise _declined_at_capture(intent)
     charges.capture(call, call.load("charge", intent["latest_charge"], "latest_charge"), amount)
-    intent |= {"status": "succeeded", "amount_capturable": 0, "amount_received": amount}
+    intent |= {
+        "status": "succeeded",
+        "amount_capturable": 0,
+        "amount_received": amount,
+        "metadata": metadata,
+    }
     call.store.update(intent)
     call.emit("payment_intent.succeeded", intent)
     return intent
@@ -106,15 +109,19 @@ def cancel(call: Call, name: str) -> Json:
         raise unexpected_state(intent, "cancel", "canceled", _CANCELABLE)
     if intent["status"] == "requires_capture":
         charges.release(call, call.load("charge", intent["latest_charge"], "latest_charge"))
-    intent |= {
-        "status": "canceled",
-        "amount_capturable": 0,
-        "canceled_at": call.now,
-        "cancellation_reason": call.params.get("cancellation_reason"),
-    }
-    call.store.update(intent)
-    call.emit("payment_intent.canceled", intent)
-    return intent
+    return _end(call, intent, call.params.get("cancellation_reason"))
+
+
+def lapse(call: Call, name: str) -> None:
+    """Ends a hold that nobody captured in time; nothing if it is no hold any more.
+
+    https://docs.stripe.com/payments/place-a-hold-on-a-payment-method#authorization-windows
+    """
+    intent = call.load("payment_intent", name, "id")
+    if intent["status"] == "requires_capture":
+        charge = call.load("charge", intent["latest_charge"], "latest_charge")
+        charges.release(call, charge, "charge.expired")
+        _end(call, intent, "automatic")
 
 
 def retrieve(call: Call, name: str) -> Json:
@@ -125,6 +132,32 @@ def retrieve(call: Call, name: str) -> Json:
 def list_(call: Call) -> Json:
     """https://docs.stripe.com/api/payment_intents/list"""
     return page(call, "payment_intent", "/v1/payment_intents", filters(call, "customer"))
+
+
+def _end(call: Call, intent: Json, reason: str | None) -> Json:
+    intent |= {
+        "status": "canceled",
+        "amount_capturable": 0,
+        "canceled_at": call.now,
+        "cancellation_reason": reason,
+    }
+    call.store.update(intent)
+    call.emit("payment_intent.canceled", intent)
+    return intent
+
+
+def _declined_at_capture(intent: Json) -> CardDeclined:
+    """The fault `decline_capture`: Stripe documents no test card for it."""
+    return CardDeclined(
+        {
+            "charge": intent["latest_charge"],
+            "code": "card_declined",
+            "decline_code": "generic_decline",
+            "message": cards.DECLINED,
+            "payment_intent": intent,
+            "type": "card_error",
+        }
+    )
 
 
 def _charge(call: Call, intent: Json, method: Json) -> None:
@@ -242,12 +275,13 @@ _CREATE = (
     "payment_method receipt_email return_url setup_future_usage shipping statement_descriptor "
     "statement_descriptor_suffix transfer_group"
 )
+_CAPTURE = "amount_to_capture metadata"
 _CONFIRM = "payment_method off_session return_url error_on_requires_action"
 ROUTES = [
     Route("POST", _URL, create, PaymentIntentCreateParams, _CREATE),
     Route("GET", _URL, list_, PaymentIntentListParams, f"{PAGE} customer"),
     Route("GET", f"{_URL}/:id", retrieve, PaymentIntentRetrieveParams),
     Route("POST", f"{_URL}/:id/confirm", confirm, PaymentIntentConfirmParams, _CONFIRM),
-    Route("POST", f"{_URL}/:id/capture", capture, PaymentIntentCaptureParams, "amount_to_capture"),
+    Route("POST", f"{_URL}/:id/capture", capture, PaymentIntentCaptureParams, _CAPTURE),
     Route("POST", f"{_URL}/:id/cancel", cancel, PaymentIntentCancelParams, "cancellation_reason"),
 ]
