@@ -115,6 +115,10 @@ class Order(models.Model):
                 name="orders_runner_where_needed",
             ),
             models.CheckConstraint(
+                condition=Q(runner__isnull=True) | ~Q(runner=F("customer")),
+                name="orders_runner_is_another",
+            ),
+            models.CheckConstraint(
                 condition=reduce(
                     and_,
                     (

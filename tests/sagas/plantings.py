@@ -174,8 +174,10 @@ def _money_on_the_card_that_no_book_knows() -> None:
 
 @breaks("I15 runner where needed")
 def _a_runner_before_anyone_accepted() -> None:
-    order = a_created_order()
-    sql("UPDATE orders_order SET runner_id = customer_id WHERE id = %(id)s", id=order.id)
+    sql(
+        "UPDATE orders_order SET runner_id = %(runner)s WHERE id = %(id)s",
+        id=a_created_order().id, runner=new_id(),
+    )  # fmt: skip
 
 
 @breaks("I20 no hold near its end")
