@@ -7,8 +7,9 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 from campusg.api.health import healthz, readyz
 from campusg.api.views import NoSuchPath, Root
 from orders.selectors import visible_to
+from payments.gateway import register_customer
 from scheduler.views import DueEvents
-from users.views import counted
+from users.views import PaymentMethod, counted
 
 api: list[URLPattern | URLResolver] = [
     path("", Root.as_view(), name="api-root"),
@@ -17,6 +18,11 @@ api: list[URLPattern | URLResolver] = [
     path("", include("sagas.urls")),
     path("", include("payments.urls")),
     path("", include("escrow.urls")),
+    path(
+        "users/<uuid:pk>/payment-method",
+        PaymentMethod.as_view(register=register_customer),
+        name="payment-method",
+    ),
     path("events", DueEvents.as_view(entities_of=visible_to), name="events"),
     path("schema", SpectacularAPIView.as_view(), name="schema"),
     path("docs", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),

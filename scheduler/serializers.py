@@ -2,7 +2,16 @@
 
 from rest_framework import serializers
 
-from scheduler.models import ScheduledEvent
+from campusg.api.serializers import Looking
+from scheduler.models import EventStatus, EventType, ScheduledEvent
+
+
+class DueEventsLooking(Looking):
+    """Which due events to list."""
+
+    event_type = serializers.ChoiceField(EventType.choices, required=False)
+    entity_id = serializers.UUIDField(required=False)
+    status = serializers.ChoiceField(EventStatus.choices, required=False)
 
 
 class DueEventSerializer(serializers.ModelSerializer):

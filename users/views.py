@@ -2,20 +2,32 @@
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any
+from typing import Any, Protocol
+from uuid import UUID
 
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from drf_spectacular.utils import extend_schema
 from rest_framework import generics
+from rest_framework.generics import get_object_or_404
 from rest_framework.request import Request
+from rest_framework.response import Response
 from rest_framework.throttling import BaseThrottle
 from rest_framework_simplejwt.views import TokenObtainPairView, TokenRefreshView
 
 from campusg.api.throttles import wait_for
-from users.models import Role, User
-from users.serializers import PairSerializer, RefreshSerializer, UserSerializer
+from users import services
+from users.models import PayoutAccount, Role, SavedCard, User
+from users.serializers import (
+    CardSerializer,
+    NewCardSerializer,
+    NewPayoutAccountSerializer,
+    PairSerializer,
+    PayoutAccountSerializer,
+    RefreshSerializer,
+    UserSerializer,
+)
 
 View = Callable[..., HttpResponseBase]
 
@@ -63,6 +75,13 @@ def counted(form: View) -> View:
     return view
 
 
+def seen_by(user: Any) -> QuerySet[User]:
+    """Oneself; for operators everybody."""
+    if user.is_superuser or user.has_role(Role.OPS):
+        return User.objects.all()
+    return User.objects.filter(pk=user.pk)
+
+
 class OneUser(generics.RetrieveAPIView):
     """An account: yours, or for operators anybody's."""
 
@@ -70,7 +89,83 @@ class OneUser(generics.RetrieveAPIView):
 
     def get_queryset(self) -> QuerySet[User]:
         """What this user may see."""
-        users = User.objects.select_related("saved_card")
-        me = self.request.user
-        assert isinstance(me, User)
-        return users if me.is_superuser or me.has_role(Role.OPS) else users.filter(pk=me.pk)
+        return seen_by(self.request.user).select_related("saved_card")
+
+
+class NewCard(Protocol):
+    """A card that was saved at Stripe, as `save_card` wants it."""
+
+    customer_id: str
+    payment_method_id: str
+    brand: str
+    last4: str
+    exp_month: int
+    exp_year: int
+
+
+class PaymentMethod(generics.GenericAPIView):
+    """The card that somebody pays with."""
+
+    roles = {"PUT": ("customer",)}
+    throttle_scopes = {"PUT": "cards"}
+    serializer_class = NewCardSerializer
+    #: Saves a card at Stripe for an e-mail address; the URLconf knows which app can.
+    register: Callable[[str, str], NewCard] | None = None
+
+    def get_queryset(self) -> QuerySet[User]:
+        """Operators may look; only its owner puts a card there."""
+        user: Any = self.request.user
+        return seen_by(user) if self.request.method == "GET" else User.objects.filter(pk=user.pk)
+
+    @extend_schema(responses=CardSerializer)
+    def get(self, request: Request, pk: UUID) -> Response:
+        """What its owner recognises the card by; 404 if there is none."""
+        card = get_object_or_404(SavedCard, user=self.get_object())
+        return Response(CardSerializer(card).data)
+
+    @extend_schema(responses=CardSerializer)
+    def put(self, request: Request, pk: UUID) -> Response:
+        """Pay with this card from now on."""
+        wanted = self.get_serializer(data=request.data)
+        wanted.is_valid(raise_exception=True)
+        user = self.get_object()
+        assert self.register is not None
+        new = self.register(user.email, wanted.validated_data["payment_method"])
+        card = services.save_card(
+            user_id=user.pk,
+            stripe_customer_id=new.customer_id,
+            payment_method_id=new.payment_method_id,
+            brand=new.brand,
+            last4=new.last4,
+            exp_month=new.exp_month,
+            exp_year=new.exp_year,
+        )
+        return Response(CardSerializer(card).data)
+
+
+class OnePayoutAccount(generics.GenericAPIView):
+    """The connected account to which a runner or a restaurant's owner is paid."""
+
+    roles = {"PUT": ("ops",)}
+    serializer_class = NewPayoutAccountSerializer
+
+    def get_queryset(self) -> QuerySet[User]:
+        """One's own; for operators anybody's."""
+        return seen_by(self.request.user)
+
+    @extend_schema(responses=PayoutAccountSerializer)
+    def get(self, request: Request, pk: UUID) -> Response:
+        """Whether money can be sent there; 404 if there is none."""
+        return self._shown(get_object_or_404(PayoutAccount, user=self.get_object()))
+
+    @extend_schema(responses=PayoutAccountSerializer)
+    def put(self, request: Request, pk: UUID) -> Response:
+        """Pay them there from now on."""
+        wanted = self.get_serializer(data=request.data)
+        wanted.is_valid(raise_exception=True)
+        user = self.get_object()
+        return self._shown(services.save_payout_account(user_id=user.pk, **wanted.validated_data))
+
+    def _shown(self, account: PayoutAccount) -> Response:
+        context = self.get_serializer_context()
+        return Response(PayoutAccountSerializer(account, context=context).data)

@@ -133,6 +133,9 @@ THROTTLE_RATES = {
     "user": env.str("THROTTLE_USER", "600/min"),
     "login": env.str("THROTTLE_LOGIN", "5/min"),
     "orders": env.str("THROTTLE_ORDERS", "10/min"),
+    "accept": env.str("THROTTLE_ACCEPT", "30/min"),
+    # Each new card is a question to Stripe; many at once look like card testing.
+    "cards": env.str("THROTTLE_CARDS", "10/h"),
 }
 SIMPLE_JWT = {
     "ACCESS_TOKEN_LIFETIME": timedelta(minutes=10),
