@@ -103,6 +103,13 @@ class Saga:
         return next((p for p, s in enumerate(self.steps, 1) if s.pivot), self.length + 1)
 
     @cached_property
+    def last_turn(self) -> int:
+        """The last position at which a run can still be told to turn round. A pivot that calls
+        out may have happened as soon as it is at hand."""
+        calls_out = self.pivot <= self.length and self.step(self.pivot).do.remote
+        return self.pivot - 1 if calls_out else self.pivot
+
+    @cached_property
     def fingerprint(self) -> str:
         """Changes when the table changes in a way that a live run would notice."""
         rows = [
