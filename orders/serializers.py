@@ -135,6 +135,10 @@ class OrderSerializer(serializers.ModelSerializer):
         return reverse("saga", [order.run_id], request=self.context.get("request"))
 
 
+class PastOrderSerializer(OrderSerializer):
+    """An order that is over."""
+
+
 class OpenOrderSerializer(serializers.ModelSerializer):
     """What a runner has to know to take an order: where from, where to, for how much."""
 
@@ -147,21 +151,6 @@ class OpenOrderSerializer(serializers.ModelSerializer):
             "id", "accept_url", "version", "restaurant_id", "restaurant", "delivery_location",
             "currency", "delivery_fee", "created_at",
         )  # fmt: skip
-
-
-class TotalSerializer(serializers.Serializer):
-    """What so many orders came to, in minor units of one currency."""
-
-    currency = serializers.CharField()
-    amount = serializers.IntegerField()
-    orders = serializers.IntegerField()
-
-
-class TotalsSerializer(serializers.Serializer):
-    """Of all one's completed orders, not only of this page."""
-
-    spent = TotalSerializer(many=True)
-    earned = TotalSerializer(many=True)
 
 
 class OrderAndRunSerializer(serializers.Serializer):

@@ -24,10 +24,10 @@ from orders.serializers import (
     OrderAndRunSerializer,
     OrderSerializer,
     OrdersLooking,
+    PastOrderSerializer,
     PinSerializer,
     RestaurantSerializer,
     RestaurantWithMenuSerializer,
-    TotalsSerializer,
 )
 from orders.states import UNPAID, OrderStatus
 from sagas.answering import PREFER, outcome
@@ -157,15 +157,17 @@ class PagesWithTotals(NewestFirst):
     def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
         """As any page's, and the totals."""
         page = super().get_paginated_response_schema(schema)
-        page["required"] = [*page["required"], "totals"]
-        page["properties"]["totals"] = {"$ref": "#/components/schemas/Totals"}
-        return page
+        kinds = {"currency": "string", "amount": "integer", "orders": "integer"}
+        total = _object({name: {"type": kind} for name, kind in kinds.items()})
+        sums = {"type": "array", "items": total}
+        totals = _object({"spent": sums, "earned": sums})
+        return _object(page["properties"] | {"totals": totals})
 
 
 class History(generics.ListAPIView):
     """What you ordered and delivered, once it is over, and what you paid and earned."""
 
-    serializer_class = OrderSerializer
+    serializer_class = PastOrderSerializer
     pagination_class = PagesWithTotals
 
     def get_queryset(self) -> QuerySet[Order]:
@@ -175,7 +177,7 @@ class History(generics.ListAPIView):
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Your past orders, newest first, and the totals of all of them."""
         page = super().get(request, *args, **kwargs)
-        page.data["totals"] = TotalsSerializer(totals_of(request.user)).data
+        page.data["totals"] = totals_of(request.user)
         return page
 
 
@@ -208,6 +210,10 @@ class OneRestaurant(generics.RetrieveAPIView):
 
     serializer_class = RestaurantWithMenuSerializer
     queryset = Restaurant.objects.prefetch_related("menu")
+
+
+def _object(properties: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "object", "required": list(properties), "properties": properties}
 
 
 def _outcome(order_status: str) -> int:

@@ -95,9 +95,9 @@ class CancelRun(generics.GenericAPIView):
     @idempotent
     def begin(self, request: Request, pk: UUID) -> Response:
         """Turn the run round."""
+        run = self.get_object()
         wanted = ReasonSerializer(data=request.data)
         wanted.is_valid(raise_exception=True)
-        run = self.get_object()
         if run.saga != create_order.name:
             raise NotCancellable(f"A run of {run.saga} is not cancelled; cancel its order.")
         run = compensate(run.pk, f"Cancelled on request: {wanted.validated_data['reason']}")

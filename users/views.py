@@ -126,9 +126,9 @@ class PaymentMethod(generics.GenericAPIView):
     @extend_schema(responses=CardSerializer)
     def put(self, request: Request, pk: UUID) -> Response:
         """Pay with this card from now on."""
+        user = self.get_object()
         wanted = self.get_serializer(data=request.data)
         wanted.is_valid(raise_exception=True)
-        user = self.get_object()
         assert self.register is not None
         new = self.register(user.email, wanted.validated_data["payment_method"])
         card = services.save_card(
@@ -161,9 +161,9 @@ class OnePayoutAccount(generics.GenericAPIView):
     @extend_schema(responses=PayoutAccountSerializer)
     def put(self, request: Request, pk: UUID) -> Response:
         """Pay them there from now on."""
+        user = self.get_object()
         wanted = self.get_serializer(data=request.data)
         wanted.is_valid(raise_exception=True)
-        user = self.get_object()
         return self._shown(services.save_payout_account(user_id=user.pk, **wanted.validated_data))
 
     def _shown(self, account: PayoutAccount) -> Response:
