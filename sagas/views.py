@@ -3,8 +3,8 @@
 from typing import Any
 from uuid import UUID
 
-from django.db.models import QuerySet, TextField
-from django.db.models.functions import Cast
+from django.db.models import QuerySet, TextField, Value
+from django.db.models.functions import Cast, Concat
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import generics
 from rest_framework.request import Request
@@ -23,12 +23,24 @@ from sagas.serializers import RunSerializer, RunsLooking, RunSummarySerializer
 
 
 def seen_by(user: Any) -> QuerySet[Run]:
-    """Operators and services see every run; others those whose key is an order of theirs."""
+    """Operators and services see every run; others those about orders of theirs: by the order,
+    by who accepted it, and a payout by whom it pays."""
     runs = Run.objects.prefetch_related("steps")
     if sees_all(user):
         return runs
-    own = visible_to(user).order_by().annotate(as_key=Cast("pk", TextField()))
-    return runs.filter(key__in=own.values("as_key"))
+    own = visible_to(user).order_by()
+    order, runner = Cast("pk", TextField()), Cast("runner_id", TextField())
+    accepting = own.exclude(runner=None).values(of_run=_joined(order, Value(":"), runner))
+    paid = own.filter(runner=user.pk).values(of_run=_joined(order, Value(":runner")))
+    fed = own.filter(restaurant__owner=user.pk)
+    keys = own.values(of_run=order).union(
+        accepting, paid, fed.values(of_run=_joined(order, Value(":restaurant"))), all=True
+    )
+    return runs.filter(key__in=keys)
+
+
+def _joined(*parts: Any) -> Concat:
+    return Concat(*parts, output_field=TextField())
 
 
 class Runs(generics.ListAPIView):
@@ -75,7 +87,7 @@ class CancelRun(generics.GenericAPIView):
         if sees_all(user):
             return seen_by(user)
         placed = visible_to(user).filter(customer_id=user.pk).order_by()
-        return seen_by(user).filter(key__in=placed.values(as_key=Cast("pk", TextField())))
+        return seen_by(user).filter(key__in=placed.values(of_run=Cast("pk", TextField())))
 
     # Described by the docstring of the class.
     @extend_schema(
