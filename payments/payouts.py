@@ -3,6 +3,8 @@
 from typing import TypedDict
 from uuid import UUID
 
+from django.utils import timezone
+
 from campusg.errors import Refused
 from payments import operations
 from payments.errors import OperatorNeeded, PaymentBusy, PayoutOff
@@ -14,16 +16,19 @@ from payments.learning import (
     repeated_or_refused,
     unresolved,
 )
-from payments.models import Leg, OperationState, PaymentStatus
+from payments.models import Leg as Leg
+from payments.models import OperationState, PaymentStatus
 from payments.operations import Call
 from sagas.engine import Unknown, Waiting
 
+#: The signal for which an unpaid payee's run waits.
+ACCOUNT_UPDATED = "payout_account.updated"
 DAY, HOUR = 86_400, 3600
 #: Refused for now: what is waited for, and after how many seconds it is tried again all the same.
 #: https://docs.stripe.com/connect/account-capabilities#transfers
 HELD = {
-    "insufficient_capabilities_for_transfer": ("payout_account.updated", DAY),
-    "transfers_not_allowed": ("payout_account.updated", DAY),
+    "insufficient_capabilities_for_transfer": (ACCOUNT_UPDATED, DAY),
+    "transfers_not_allowed": (ACCOUNT_UPDATED, DAY),
     "balance_insufficient": ("balance.available", HOUR),
 }
 _PAYS = (PaymentStatus.CAPTURED, PaymentStatus.PARTLY_REFUNDED)
@@ -43,6 +48,11 @@ class Reversed(TypedDict):
     reversed: int
     owed: int
     operation_id: UUID | None
+
+
+def wait_for_account() -> Waiting:
+    """There is no account that may be paid now: wait to be told of one, and look every day."""
+    return Waiting(ACCOUNT_UPDATED, timezone.now() + operations.scaled(DAY))
 
 
 def prepare_transfer(

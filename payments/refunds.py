@@ -101,10 +101,11 @@ def prepare_settlement(*, order_id: UUID, due: int) -> Call | Settled | Refused 
     payment = payment_of(order_id)
     if payment.captured_amount:
         too_much = payment.captured_amount - due - payment.refunded_amount
-        return prepare_refund(order_id=order_id, amount=too_much) if too_much else _settled(payment)
-    if payment.status == PaymentStatus.CAPTURING or (due and _may_capture(payment)):
-        call = prepare_capture(order_id=order_id, amount=due)
+        call = prepare_refund(order_id=order_id, amount=too_much) if too_much else None
         return call if isinstance(call, Call | Refused) else _settled(payment)
+    if payment.status == PaymentStatus.CAPTURING or (due and _may_capture(payment)):
+        capture = prepare_capture(order_id=order_id, amount=due)
+        return capture if isinstance(capture, Call | Refused) else _settled(payment)
     return prepare_release(order_id=order_id) or _settled(payment)
 
 

@@ -189,6 +189,14 @@ def record_release(call: Call, reply: Reply) -> Mapping | Refused | Unknown | Ag
             return Again()
 
 
+def paid_by_card(*, order_id: UUID) -> int:
+    """What the order's card has paid and not got back, in minor units."""
+    paid = Payment.objects.filter(order_id=order_id).values_list(
+        "captured_amount", "refunded_amount"
+    )
+    return sum(captured - refunded for captured, refunded in paid)
+
+
 def prepare_resolution(*, payment_id: UUID) -> Call | Refused | None:
     """For the janitor: the call that finds out what is unresolved about a payment, or that voids
     what turned up after its order stopped wanting it; None when there is neither."""

@@ -79,7 +79,8 @@ def insert_runs(
             [saga, fingerprint, list(map(str, ids)), list(keys), list(map(json.dumps, facts)),
              list(digests)],
         )  # fmt: skip
-        return cursor.rowcount
+        inserted: int = cursor.rowcount
+    return inserted
 
 
 def lock_run(run_id: UUID) -> Run | None:

@@ -1,0 +1,28 @@
+"""Accept order: the first runner who asks has it; every other is refused at once.
+
+All steps but the reminder are done in the request's transaction. Should the run be turned round
+later, only what it assigned itself is taken back.
+"""
+
+from typing import TypedDict
+from uuid import UUID
+
+from sagas.engine import Saga, step
+from sagas.participants import orders, scheduler, users
+
+
+class OrderAccepted(TypedDict):
+    """Which runner wants which order."""
+
+    order_id: UUID
+    runner_id: UUID
+
+
+accept_order = Saga(
+    "accept_order",
+    step(users.get_runner),
+    step(orders.assign, compensate=orders.unassign, emits="order.accepted"),
+    step(scheduler.stop_order_timeout, compensate=scheduler.start_order_timeout),
+    step(scheduler.start_delivery_reminder, optional=True),
+    given=OrderAccepted,
+)
