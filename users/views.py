@@ -17,6 +17,7 @@ from rest_framework.throttling import BaseThrottle
 from rest_framework_simplejwt.views import TokenObtainPairView, TokenRefreshView
 
 from campusg.api.throttles import wait_for
+from sagas.pay_out import account_updated
 from users import services
 from users.models import PayoutAccount, Role, SavedCard, User
 from users.serializers import (
@@ -164,7 +165,10 @@ class OnePayoutAccount(generics.GenericAPIView):
         user = self.get_object()
         wanted = self.get_serializer(data=request.data)
         wanted.is_valid(raise_exception=True)
-        return self._shown(services.save_payout_account(user_id=user.pk, **wanted.validated_data))
+        account = services.save_payout_account(user_id=user.pk, **wanted.validated_data)
+        # What is owed to them and could not be sent is tried again now.
+        account_updated(user.pk)
+        return self._shown(account)
 
     def _shown(self, account: PayoutAccount) -> Response:
         context = self.get_serializer_context()

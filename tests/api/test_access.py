@@ -5,6 +5,7 @@ from django.db import transaction
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from rest_framework.views import APIView
 
+from orders import services as orders
 from orders.models import Order
 from tests.api.conftest import Client, problem
 from tests.api.world import World, a_world
@@ -32,6 +33,12 @@ open-orders     GET     401    403      403    +      +      403     403    +   
 history         GET     401    +        -      +      -      -       -      -    -
 order           GET     401    200      404    200    404    200     404    200  200
 pin             GET     401    200      404    403    403    403     403    403  403
+accept          POST    401    403      403    200    200    403     403    403  403
+release         POST    401    403      403    200    404    403     403    403  403
+progress        PUT     401    403      403    200    404    403     403    403  403
+complete        POST    401    403      403    202    404    403     403    202  403
+cancel          POST    401    202      404    409    404    403     403    202  202
+rate            POST    401    201      404    201    404    403     403    403  403
 restaurants     GET     401    +        +      +      +      +       +      +    +
 restaurant      GET     401    200      200    200    200    200     200    200  200
 sagas           GET     401    +        -      +      -      +       -      +    +
@@ -54,6 +61,12 @@ ROW = {"orders": "order", "restaurants": "restaurant", "sagas": "saga", "payment
        "history": "rate"}  # fmt: skip
 #: What is sent; others send nothing.
 BODIES = {
+    "progress": {"status": "PLACED"},
+    "complete": lambda world, who: (
+        {"reason": "the customer rang us"} if who == "ops" else {"pin": pin_of(world)}
+    ),
+    "cancel": {"reason": "changed my mind"},
+    "rate": {"stars": 5},
     "cancel-saga": {"reason": "changed my mind"},
     "payout-account": {"stripe_account_id": "acct_1"},
 }
@@ -97,6 +110,11 @@ def test_each_sees_and_does_what_is_theirs(world, route, method, answers):
             assert (str(world.ids[ROW[route]]) in seen) == (expected == "+"), who
         else:
             assert str(response.status_code) == expected, (who, response.content)
+
+
+def pin_of(world):
+    customer = world.people["customer"]
+    return orders.pin_of(order_id=world.ids["complete"], customer_id=customer.id)
 
 
 def asked(world, route, method, url, who):

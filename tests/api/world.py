@@ -31,7 +31,7 @@ class World:
 
 def an_accepted_order(customer: User) -> Order:
     """Of `customer`, with a kitchen and a runner."""
-    return delivered(customer, a_person(Role.RUNNER), S.ACCEPTED)
+    return delivered(customer, a_runner(), S.ACCEPTED)
 
 
 def delivered(customer: User, runner: User, as_far_as: OrderStatus) -> Order:
@@ -56,6 +56,15 @@ def a_completed_order(customer: User, runner: User) -> Order:
     return order
 
 
+def a_runner() -> User:
+    """One who can be paid."""
+    runner = a_person(Role.RUNNER)
+    save_payout_account(
+        user_id=runner.id, stripe_account_id=f"acct_{runner.id.hex}", transfers=Transfers.ACTIVE
+    )
+    return runner
+
+
 def a_run_that_waits_for_the_card(customer: User) -> Run:
     """create_order as it stands while Stripe is asked."""
     order = an_order(customer)
@@ -70,7 +79,7 @@ def a_run_that_waits_for_the_card(customer: User) -> Run:
 
 
 def a_world() -> World:
-    customer, runner = a_customer(), a_person(Role.RUNNER)
+    customer, runner = a_customer(), a_runner()
     order = delivered(customer, runner, S.ACCEPTED)
     save_payout_account(
         user_id=customer.id, stripe_account_id="acct_secret", transfers=Transfers.ACTIVE
@@ -83,7 +92,7 @@ def a_world() -> World:
             "customer": customer,
             "other customer": a_customer(),
             "runner": runner,
-            "other runner": a_person(Role.RUNNER),
+            "other runner": a_runner(),
             "kitchen": order.restaurant.owner,
             "other kitchen": a_person(Role.RESTAURANT),
             "ops": a_person(Role.OPS),
