@@ -12,6 +12,7 @@ from orders.ending import (
     stop_cancelling,
     stop_completing,
 )
+from orders.handover import check_pin, override_pin, pin_of
 from orders.placing import (
     LINES_MAX,
     Dish,
@@ -25,6 +26,7 @@ from orders.placing import (
     owner_of,
     waiting_for_a_runner,
 )
+from orders.rating import rate
 
 __all__ = [
     "LINES_MAX",
@@ -43,13 +45,17 @@ __all__ = [
     "begin_cancelling",
     "begin_completing",
     "cancel",
+    "check_pin",
     "create",
     "due_when_cancelled",
     "mark_cancelled",
     "mark_completed",
     "mark_created",
     "open_restaurant",
+    "override_pin",
     "owner_of",
+    "pin_of",
+    "rate",
     "release_runner",
     "stop_cancelling",
     "stop_completing",

@@ -247,6 +247,8 @@ ORDER_TIMEOUT_SECONDS = env.int("ORDER_TIMEOUT_SECONDS", 30 * 60)
 DELIVERY_FEE_MINOR = env.int("DELIVERY_FEE_MINOR", 399)
 PLATFORM_FEE_FIXED_MINOR = env.int("PLATFORM_FEE_FIXED_MINOR", 40)
 PLATFORM_FEE_BASIS_POINTS = env.int("PLATFORM_FEE_BASIS_POINTS", 500)
+# From it the PIN of each order is derived; when it changes so do all PINs. Empty: SECRET_KEY.
+HANDOVER_PIN_KEY = env.str("HANDOVER_PIN_KEY", "")
 # The most the campus lets stand in escrow at once, per currency; empty: no cap.
 ESCROW_OPEN_CAP_MINOR = env.int("ESCROW_OPEN_CAP_MINOR", None)
 
