@@ -27,10 +27,10 @@ from orders.serializers import (
     ProgressSerializer,
     RatingSerializer,
 )
-from orders.states import UNPAID
+from orders.states import UNPAID, OrderStatus
 from orders.views import seen_by, with_runs
 from sagas.accept_order import accept_order
-from sagas.answering import PREFER, outcome, status_of
+from sagas.answering import PREFER, RESTED, outcome
 from sagas.cancel_order import cancel_order
 from sagas.complete_order import complete_order
 from sagas.create_order import create_order
@@ -44,6 +44,8 @@ class Act(generics.GenericAPIView):
     its saga, in the transaction of its request: nothing else has changed."""
 
     serializer_class: Any = NothingSerializer
+    #: Where the order stands once what was asked for is done, whatever is left to the saga then.
+    reaches: tuple[OrderStatus, ...] = ()
 
     def get_queryset(self) -> QuerySet[Order]:
         """Whose orders may be acted on; others are 404."""
@@ -53,15 +55,16 @@ class Act(generics.GenericAPIView):
     @extend_schema(
         parameters=[PREFER, versions.IF_MATCH],
         responses={
-            200: OpenApiResponse(OrderAndRunSerializer, description="The saga has ended."),
-            202: OpenApiResponse(OrderAndRunSerializer, description="Begun; watch `run.url`."),
+            200: OpenApiResponse(OrderAndRunSerializer, description="Done; or taken back."),
+            202: OpenApiResponse(OrderAndRunSerializer, description="Begun; watch `status_url`."),
         },
     )
     def post(self, request: Request, pk: UUID) -> Response:
         response = self.begin(request, pk)
         run = outcome(request, response, UUID(str(response.data["run"]["id"])))
         if run is not None:
-            response.data, response.status_code = self.answer(pk, run), status_of(run)
+            response.data = self.answer(pk, run)
+            response.status_code = self.code(response.data)
         return response
 
     @idempotent
@@ -74,11 +77,16 @@ class Act(generics.GenericAPIView):
         run = self.start(order, wanted.validated_data)
         body = self.answer(pk, run)
         _require_no_move_but_ours(request, body["order"]["version"])
-        return Response(body, status_of(run), headers={"Location": body["run"]["url"]})
+        return Response(body, self.code(body), headers={"Location": body["status_url"]})
 
     def start(self, order: Order, wanted: dict[str, Any]) -> Run:
         """Begin what this act is about."""
         raise NotImplementedError
+
+    def code(self, answer: dict[str, Any]) -> int:
+        """200 when there is nothing left to wait for, else 202."""
+        done = answer["order"]["status"] in self.reaches or answer["run"]["status"] in RESTED
+        return status.HTTP_200_OK if done else status.HTTP_202_ACCEPTED
 
     def answer(self, order_id: UUID, run: Run) -> dict[str, Any]:
         """The order as it stands now, also for somebody whom it no longer concerns."""
@@ -98,6 +106,7 @@ class Accept(Act):
 
     roles = {"POST": ("runner",)}
     throttle_scopes = {"POST": "accept"}
+    reaches = (OrderStatus.ACCEPTED,)
 
     def get_queryset(self) -> QuerySet[Order]:
         """Whatever a runner may have seen as open; somebody else's by now is 409, not 404."""
@@ -114,6 +123,7 @@ class Release(Act):
     """Back out of a delivery while the kitchen has not begun: the order is open again."""
 
     roles = {"POST": ("runner",)}
+    reaches = (OrderStatus.CREATED,)
 
     def get_queryset(self) -> QuerySet[Order]:
         """One's own deliveries."""
@@ -131,6 +141,7 @@ class Complete(Act):
 
     roles = {"POST": ("runner", "ops")}
     serializer_class = HandOverSerializer
+    reaches = (OrderStatus.COMPLETED, OrderStatus.COMPLETED_UNPAID)
 
     def get_queryset(self) -> QuerySet[Order]:
         """A runner's own deliveries; a customer who runs as well doesn't complete their own."""
@@ -149,9 +160,8 @@ class Complete(Act):
     def start(self, order: Order, wanted: dict[str, Any]) -> Run:
         """The PIN has been checked; a reason in its stead is recorded."""
         if "reason" in wanted:
-            services.override_pin(
-                order_id=order.pk, by_user_id=self.request.user.pk, reason=wanted["reason"]
-            )
+            user: Any = self.request.user
+            services.override_pin(order_id=order.pk, by_user_id=user.pk, reason=wanted["reason"])
         return start(complete_order, str(order.pk), order_id=order.pk)
 
 
@@ -161,6 +171,7 @@ class Cancel(Act):
 
     roles = {"POST": ("customer", "runner", "ops", "service")}
     serializer_class = ReasonSerializer
+    reaches = (OrderStatus.CANCELLED,)
 
     def start(self, order: Order, wanted: dict[str, Any]) -> Run:
         """Turn creation round while it can be, else start a saga of its own."""
@@ -206,7 +217,8 @@ class Progress(generics.GenericAPIView):
         versions.require(request, self.get_object().version)
         wanted = self.get_serializer(data=request.data)
         wanted.is_valid(raise_exception=True)
-        services.advance(order_id=pk, runner_id=user.pk, to=wanted.validated_data["status"])
+        to = OrderStatus(wanted.validated_data["status"])
+        services.advance(order_id=pk, runner_id=user.pk, to=to)
         order = seen_by(user).get(pk=pk)
         _require_no_move_but_ours(request, order.version)
         shown = OrderSerializer(order, context=self.get_serializer_context()).data
@@ -228,7 +240,8 @@ class Rate(generics.GenericAPIView):
     @extend_schema(responses={201: RatingSerializer})
     @idempotent
     def post(self, request: Request, pk: UUID) -> Response:
-        order, user = self.get_object(), request.user
+        user: Any = request.user
+        order = self.get_object()
         wanted = self.get_serializer(data=request.data)
         wanted.is_valid(raise_exception=True)
         services.rate(order_id=order.pk, by_user_id=user.pk, **wanted.validated_data)

@@ -52,7 +52,7 @@ class TestTaking:
         taken = Client(runner).act(order.id, "accept")
         body = taken.json()
         assert taken.status_code == 200
-        assert (body["order"]["status"], body["run"]["status"]) == ("ACCEPTED", "COMPLETED")
+        assert (body["order"]["status"], body["run"]["saga"]) == ("ACCEPTED", "accept_order")
         assert status_of(order) == ("ACCEPTED", runner.id, 3)
         assert Client(runner).get(body["run"]["url"]).status_code == 200
         assert Client(customer).get(body["run"]["url"]).status_code == 200
