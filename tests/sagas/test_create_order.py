@@ -22,7 +22,7 @@ from scheduler.models import EventStatus, ScheduledEvent
 from tests.conftest import Worker, eventually
 from tests.factories import a_person
 from tests.makers import make_customer, make_restaurant, requested
-from tests.sagas.conftest import Placed
+from tests.sagas.placed import Placed
 from users.models import Role
 from users.services import NoSavedCard
 
