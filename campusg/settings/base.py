@@ -242,7 +242,9 @@ LOGGING = {
 }
 
 # Order rules
-ORDER_TIMEOUT_SECONDS = env.int("ORDER_TIMEOUT_SECONDS", 30 * 60)
+ORDER_TIMEOUT_SECONDS = env.float("ORDER_TIMEOUT_SECONDS", 30 * 60)
+# A delivery that takes longer than this after it was accepted is told of.
+DELIVERY_REMINDER_SECONDS = env.float("DELIVERY_REMINDER_SECONDS", 45 * 60)
 # What a customer pays besides the food; the platform's share covers Stripe's fee.
 DELIVERY_FEE_MINOR = env.int("DELIVERY_FEE_MINOR", 399)
 PLATFORM_FEE_FIXED_MINOR = env.int("PLATFORM_FEE_FIXED_MINOR", 40)
@@ -260,7 +262,7 @@ SAGA_RETRY_SCALE = env.float("SAGA_RETRY_SCALE", 1.0)
 # What a worker's own thread does, beat or no beat, and every how many seconds.
 SAGA_PULSE = {
     "sagas.engine.sweeping.sweep": 1,
-    "scheduler.services.fire_due": 1,
+    "scheduler.services.fire_all_due": 1,
     "payments.janitor.hurry_due": 1,
     "sagas.upkeep.set_missing_timers": 60,
 }
