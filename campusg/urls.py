@@ -8,7 +8,7 @@ from campusg.api.health import healthz, readyz
 from campusg.api.views import NoSuchPath, Root
 from orders.selectors import visible_to
 from payments.gateway import register_customer
-from scheduler.views import DueEvents
+from scheduler.views import CancelEvent, DueEvents, Schedule
 from users.views import PaymentMethod, counted
 
 api: list[URLPattern | URLResolver] = [
@@ -24,6 +24,8 @@ api: list[URLPattern | URLResolver] = [
         name="payment-method",
     ),
     path("events", DueEvents.as_view(entities_of=visible_to), name="events"),
+    path("events/<uuid:pk>/cancel", CancelEvent.as_view(), name="cancel-event"),
+    path("schedule", Schedule.as_view(), name="schedule"),
     path("schema", SpectacularAPIView.as_view(), name="schema"),
     path("docs", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
     re_path(".*", NoSuchPath.as_view()),

@@ -166,8 +166,8 @@ class Complete(Act):
 
 
 class Cancel(Act):
-    """Call an order off. Who may when, and who is paid for what is done already, is one table
-    (docs/cancelling.md); an order still being created is taken back step by step."""
+    """Call an order off. Who may, in which state, and who is paid all the same is one table; an
+    order still being created is taken back step by step."""
 
     roles = {"POST": ("customer", "runner", "ops", "service")}
     serializer_class = ReasonSerializer

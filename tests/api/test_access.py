@@ -49,6 +49,8 @@ payment         GET     401    200      404    404    404    404     404    200 
 escrow          GET     401    +        -      -      -      -       -      +    +
 hold            GET     401    200      404    404    404    404     404    200  200
 events          GET     401    +        -      +      -      +       -      +    +
+cancel-event    POST    401    403      403    403    403    403     403    200  200
+schedule        POST    401    403      403    403    403    403     403    201  201
 user            GET     401    200      404    404    404    404     404    200  404
 payment-method  GET     401    200      404    404    404    404     404    200  404
 payment-method  PUT     401    422      404    403    403    403     403    403  403
@@ -67,6 +69,11 @@ BODIES = {
     ),
     "cancel": {"reason": "changed my mind"},
     "rate": {"stars": 5},
+    "schedule": lambda world, who: {
+        "event_type": "ESCROW_TIMEOUT",
+        "entity_id": str(world.order.id),
+        "due_at": "2026-11-30T12:00:00Z",
+    },
     "cancel-saga": {"reason": "changed my mind"},
     "payout-account": {"stripe_account_id": "acct_1"},
 }

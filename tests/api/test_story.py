@@ -6,7 +6,14 @@ from campusg.ids import new_id
 from sagas.models import Run
 from tests.api.conftest import Client
 from tests.conftest import eventually
-from tests.makers import holds_of, make_customer, make_restaurant, order_body
+from tests.makers import (
+    holds_of,
+    make_customer,
+    make_payee,
+    make_restaurant,
+    make_runner,
+    order_body,
+)
 
 pytestmark = pytest.mark.story
 
@@ -75,6 +82,47 @@ def test_a_retry_that_waits_gets_the_same_order(worker):
     assert again["Idempotent-Replayed"] == "true"
     assert again.json()["order"]["id"] == first.json()["order"]["id"]
     assert Run.objects.filter(key=first.json()["order"]["id"]).count() == 1
+
+
+def test_an_order_lives_from_end_to_end(worker):
+    customer, runner, restaurant = make_customer(), make_runner(), make_restaurant()
+    make_payee(restaurant.owner)
+    theirs, mine = Client(runner), Client(customer)
+    placed = mine.order(order_body(restaurant), Prefer="wait=10")
+    url = placed.json()["status_url"]
+    (shown,) = [
+        order
+        for order in theirs.get("/api/orders/available?page_size=100").json()["results"]
+        if url.endswith(order["id"])
+    ]
+    assert theirs.send("POST", shown["accept_url"], {}).status_code == 200
+    for status in ("PLACED", "ON_THE_WAY", "DELIVERED"):
+        assert theirs.send("PUT", f"{url}/status", {"status": status}).status_code == 200
+    pin = mine.get(f"{url}/pin").json()["pin"]
+    done = theirs.send("POST", f"{url}/complete", {"pin": pin}, Prefer="wait=10")
+    assert (done.status_code, done.json()["order"]["status"]) == (200, "COMPLETED")
+    for who, leg in ((runner, "runner"), (restaurant.owner, "restaurant")):
+        paid = eventually(lambda who=who, leg=leg: _ended(Client(who), f"{shown['id']}:{leg}"))
+        assert (paid["saga"], paid["status"]) == ("pay_out", "COMPLETED")
+        assert mine.get(paid["url"]).status_code == 404
+    assert mine.send("POST", f"{url}/rate", {"stars": 5}).status_code == 201
+    assert mine.get("/api/me/history").json()["totals"]["spent"][0]["amount"] == 1772
+    assert theirs.get("/api/me/history").json()["totals"]["earned"][0]["amount"] == 399
+
+
+def test_an_order_is_called_off_and_its_money_given_back(worker):
+    client = Client(make_customer())
+    order = client.order(order_body(make_restaurant()), Prefer="wait=10").json()["order"]
+    off = client.act(order["id"], "cancel", {"reason": "it rains"}, Prefer="wait=10")
+    assert (off.status_code, off.json()["order"]["status"]) == (200, "CANCELLED")
+    assert off.json()["order"]["cancel_reason"] == "it rains"
+    (hold,) = holds_of(order["id"])
+    assert hold["status"] == "canceled"
+
+
+def _ended(client, key):
+    runs = client.get(f"/api/sagas?key={key}").json()["results"]
+    return next((run for run in runs if run["ended_at"]), None)
 
 
 def _with_status(client, url, status):
