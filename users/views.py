@@ -109,6 +109,7 @@ class PaymentMethod(generics.GenericAPIView):
 
     roles = {"PUT": ("customer",)}
     throttle_scopes = {"PUT": "cards"}
+    problems = {"PUT": {"402": "The card's bank, or Stripe, says no."}}
     serializer_class = NewCardSerializer
     #: Saves a card at Stripe for an e-mail address; the URLconf knows which app can.
     register: Callable[[str, str], NewCard] | None = None

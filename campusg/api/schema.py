@@ -30,7 +30,10 @@ _ALWAYS = {
 
 
 class ApiSchema(AutoSchema):
-    """Adds to each operation its problems and, where one is wanted, the Idempotency-Key."""
+    """Adds to each operation its problems and, where one is wanted, the Idempotency-Key.
+
+    What may go wrong with one view only stands in its `problems`, by HTTP method and status.
+    """
 
     def get_override_parameters(self) -> list[Any]:
         """The key, on a POST whose view keeps keys."""
@@ -58,6 +61,7 @@ class ApiSchema(AutoSchema):
                 "415": "The body is in no format that we read.",
                 "422": "The body says something that can't be done.",
             }
+        problems |= getattr(self.view, "problems", {}).get(self.method, {})
         if any(one["name"] == versions.IF_MATCH.name for one in self._get_parameters()):
             problems["412"] = "It has changed since you looked."
         return problems

@@ -32,6 +32,8 @@ def register_customer(email: str, payment_method: str) -> Registered:
         method = client().v1.payment_methods.attach(payment_method, {"customer": customer.id})
     except stripe.CardError as error:
         raise PaymentDeclined(error.user_message or str(error)) from error
+    except stripe.InvalidRequestError as error:
+        raise PaymentDeclined("There is no such card, or it is somebody else's.") from error
     except stripe.StripeError as error:
         raise StripeUnavailable(f"{email} could not be registered: {error}") from error
     card = method.card

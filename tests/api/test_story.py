@@ -4,8 +4,9 @@ import pytest
 
 from campusg.ids import new_id
 from sagas.models import Run
-from tests.api.conftest import Client
+from tests.api.conftest import Client, problem
 from tests.conftest import eventually
+from tests.factories import a_person
 from tests.makers import (
     holds_of,
     make_customer,
@@ -14,6 +15,7 @@ from tests.makers import (
     make_runner,
     order_body,
 )
+from users.models import Role
 
 pytestmark = pytest.mark.story
 
@@ -118,6 +120,21 @@ def test_an_order_is_called_off_and_its_money_given_back(worker):
     assert off.json()["order"]["cancel_reason"] == "it rains"
     (hold,) = holds_of(order["id"])
     assert hold["status"] == "canceled"
+
+
+def test_a_card_is_saved_and_paid_with(worker):
+    customer = a_person(Role.CUSTOMER)
+    client, url = Client(customer), f"/api/users/{customer.id}/payment-method"
+    problem(client.get(url), 404, "not_found")
+    for card, brand in (("pm_card_visa", "visa"), ("pm_card_mastercard", "mastercard")):
+        saved = client.put(url, {"payment_method": card}, format="json")
+        assert (saved.status_code, saved.json()["brand"]) == (200, brand)
+        assert client.get(url).json() == saved.json()
+    refused = client.put(url, {"payment_method": "pm_nobody"}, format="json")
+    problem(refused, 402, "payment_declined")
+    assert client.get(url).json()["brand"] == "mastercard"
+    placed = client.order(order_body(make_restaurant()), Prefer="wait=10")
+    assert placed.status_code == 201
 
 
 def _ended(client, key):

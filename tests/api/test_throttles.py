@@ -8,8 +8,9 @@ from campusg.api.throttles import wait_for
 from campusg.ids import new_id
 from campusg.settings import base
 from tests.api.conftest import Client, problem
-from tests.factories import a_customer
+from tests.factories import a_customer, a_person
 from tests.threads import at_once
+from users.models import Role
 
 pytestmark = pytest.mark.django_db
 
@@ -37,6 +38,16 @@ def test_ten_orders_a_minute(production_rates):
     assert {response.status_code for response in counted} == {422}
     problem(refused, 429, "throttled")
     assert 1 <= int(refused["Retry-After"]) <= 60
+
+
+def test_thirty_acceptances_a_minute_whatever_becomes_of_them(production_rates):
+    def story():
+        client = Client(a_person(Role.RUNNER))
+        return [client.act(new_id(), "accept") for _ in range(31)]
+
+    *counted, refused = in_one_minute(story)
+    assert {response.status_code for response in counted} == {404}
+    problem(refused, 429, "throttled")
 
 
 def test_looking_is_not_ordering(production_rates):
