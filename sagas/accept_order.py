@@ -1,7 +1,6 @@
 """Accept order: the first runner who asks has it; every other is refused at once.
 
-All steps but the reminder are done in the request's transaction. Should the run be turned round
-later, only what it assigned itself is taken back.
+All steps are done in the request's transaction, so the loser of a race changes nothing.
 """
 
 from typing import TypedDict
@@ -23,6 +22,6 @@ accept_order = Saga(
     step(users.get_runner),
     step(orders.assign, compensate=orders.unassign, emits="order.accepted"),
     step(scheduler.stop_order_timeout, compensate=scheduler.start_order_timeout),
-    step(scheduler.start_delivery_reminder, optional=True),
+    step(scheduler.start_delivery_reminder, compensate=scheduler.stop_delivery_reminder),
     given=OrderAccepted,
 )

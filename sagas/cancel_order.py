@@ -24,7 +24,7 @@ class OrderCalledOff(TypedDict):
 cancel_order = Saga(
     "cancel_order",
     # Where the order stood is known once the first step is done, so the second takes it back.
-    step(orders.begin_cancelling, compensate=scheduler.ignore_timeout),
+    step(orders.begin_cancelling, compensate=scheduler.note_too_late),
     step(orders.decide_due, compensate=orders.stop_cancelling),
     step(scheduler.stop_timers, compensate=scheduler.restore_timers),
     step(payments.settle, pivot=True),

@@ -26,7 +26,7 @@ complete_order = Saga(
     step(escrow.release, emits="escrow.released"),
     step(payouts.start),
     step(orders.mark_completed, emits="order.completed"),
-    step(scheduler.stop_delivery_reminder, optional=True),
+    step(scheduler.stop_timers, optional=True),
     given=OrderDelivered,
     promise=escrow.paid_on,
     stake="total",

@@ -21,6 +21,6 @@ release_runner = Saga(
     "release_runner",
     step(orders.release_runner, pivot=True, emits="order.released"),
     step(scheduler.start_order_timeout),
-    step(scheduler.stop_delivery_reminder, optional=True),
+    step(scheduler.stop_delivery_reminder),
     given=RunnerBackedOut,
 )

@@ -50,7 +50,10 @@ class Promise:
         object.__setattr__(self, "needs", needs)
 
     def difference(self, facts: Mapping[str, Any], *, completed: bool) -> int:
-        """0 when the promise is kept, else how many minor units are out of place."""
+        """0 when the promise is kept, else how many minor units are out of place. A run undone
+        before it knew what it would promise has promised nothing."""
+        if not completed and not self.needs.keys() <= facts.keys():
+            return 0
         return self.function(**factual.arguments(self.needs, facts), completed=completed)
 
 

@@ -112,10 +112,9 @@ def _given(saga: Saga, facts: dict[str, Any]) -> dict[str, Any]:
 
 
 def _lead(run: Run, saga: Saga) -> None:
-    """The leading local steps, up to the first that calls out, or that may fail (optional) and
-    must not fail the request with it."""
+    """The leading local steps, up to the first that calls out."""
     facts, rows, at = run.facts, [], 1
-    while at <= saga.length and not (saga.step(at).do.remote or saga.step(at).optional):
+    while at <= saga.length and not saga.step(at).do.remote:
         facts, row = do(saga, run, at, facts)
         rows.append(row)
         at += 1

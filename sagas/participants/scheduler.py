@@ -37,6 +37,7 @@ def stop_timers(*, order_id: UUID) -> None:
     """The order ends: nothing about it is due any more."""
     services.cancel_order_timeout(order_id=order_id)
     services.cancel_delivery_reminder(order_id=order_id)
+    services.cancel_authorization_expiry(order_id=order_id)
 
 
 @participant()
@@ -49,7 +50,9 @@ def restore_timers(*, order_id: UUID, status_before: str) -> None:
 
 
 @participant()
-def ignore_timeout(*, order_id: UUID, by: Who) -> None:
-    """If a timeout wanted the cancellation, it came too late."""
+def note_too_late(*, order_id: UUID, by: Who) -> None:
+    """If it was time that wanted the cancellation, it came too late: its event is ignored."""
     if by == "timeout":
         services.ignore_order_timeout(order_id=order_id)
+    elif by == "expiry":
+        services.ignore_authorization_expiry(order_id=order_id)

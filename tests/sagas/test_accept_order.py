@@ -3,14 +3,12 @@
 from collections.abc import Callable
 
 import pytest
-from django.db import transaction
 
 from orders import errors, services
 from orders.models import Order
 from orders.states import OrderStatus
-from sagas.accept_order import accept_order
-from sagas.engine.starting import compensate, start
 from sagas.models import Run, RunStatus
+from scheduler import services as scheduler
 from tests.factories import a_person
 from tests.makers import make_payee, make_runner
 from tests.sagas.lunch import Lunch
@@ -24,18 +22,11 @@ Ordered = Callable[..., Lunch]
 
 def test_a_runner_has_the_order_before_the_answer_is_sent(lunch: Ordered) -> None:
     order = lunch()
-    order.accept()
+    assert order.accept().status == RunStatus.COMPLETED
     assert order.status == OrderStatus.ACCEPTED
     assert Order.objects.get(pk=order.id).runner_id == order.runner.id
-    assert order.timers()["ORDER_TIMEOUT"] == "CANCELLED"
+    assert order.timers() == {"ORDER_TIMEOUT": "CANCELLED", "DELIVERY_REMINDER": "PENDING"}
     assert order.events()[-1] == "order.accepted"
-
-
-def test_the_reminder_follows_by_a_worker(lunch: Ordered) -> None:
-    order = lunch()
-    run = order.ends(order.accept())
-    assert run.status == RunStatus.COMPLETED
-    assert order.timers()["DELIVERY_REMINDER"] == "PENDING"
 
 
 def test_the_second_runner_is_refused_and_nothing_changes(lunch: Ordered) -> None:
@@ -81,20 +72,16 @@ def test_who_can_t_be_paid_can_t_accept(lunch: Ordered) -> None:
     assert order.status == OrderStatus.CREATED
 
 
-def test_turned_round_the_run_takes_back_what_it_did_itself(lunch: Ordered) -> None:
+def test_what_breaks_half_way_leaves_an_open_order_with_its_timer(
+    lunch: Ordered, monkeypatch: pytest.MonkeyPatch
+) -> None:
     order = lunch()
-    with transaction.atomic():
-        run = start(
-            accept_order,
-            f"{order.id}:{order.runner.id}",
-            order_id=order.id,
-            runner_id=order.runner.id,
-        )
-        compensate(run.pk, "the runner never meant it")
-    assert order.ends(run).status == RunStatus.COMPENSATED
+    before = order.timers()
+    monkeypatch.setattr(scheduler, "start_delivery_reminder", lambda **_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        order.accept()
     assert order.status == OrderStatus.CREATED
-    assert order.timers()["ORDER_TIMEOUT"] == "PENDING"
-    assert order.events()[-2:] == ["order.accepted", "order.released"]
+    assert order.timers() == before == {"ORDER_TIMEOUT": "PENDING"}
 
 
 def test_a_losing_run_never_evicts_the_winner(lunch: Ordered) -> None:

@@ -15,9 +15,10 @@ from scheduler.models import ScheduledEvent
 from scheduler.services import fire_due
 from tests.conftest import Worker, eventually
 from tests.makers import at_stripe
-from tests.sagas.lunch import DELIVERY, FOOD, PLATFORM, TOTAL, Lunch
+from tests.sagas.lunch import FOOD, PLATFORM, TOTAL, Lunch
 
 pytestmark = pytest.mark.story
+HALF = 200  # of the delivery fee, rounded up
 Ordered = Callable[..., Lunch]
 CANCEL, CAPTURE = "/v1/payment_intents/*/cancel", "/v1/payment_intents/*/capture"
 UNKNOWN = ["drop_request", "drop_reply", "conflict", "rate_limit", "stored_500_after"]
@@ -55,9 +56,9 @@ def test_after_the_kitchen_began_the_customer_pays_the_food_and_half_the_way(
     order.cancel()
     assert order.settles().status == OrderStatus.CANCELLED
     money = at_stripe(order.id)
-    due = FOOD + DELIVERY // 2 + PLATFORM
+    due = FOOD + HALF + PLATFORM
     assert (money["held"], money["captured"], money["refunded"]) == (0, due, 0)
-    assert order.paid() == {"restaurant": FOOD, "runner": DELIVERY // 2}
+    assert order.paid() == {"restaurant": FOOD, "runner": HALF}
     assert order.owed() == {"restaurant": 0, "runner": 0}
     assert order.balance(Code.STRIPE_CLEARING) == PLATFORM - money["fee"]
     assert order.balance(Code.STRIPE_FEES) == money["fee"]
@@ -88,7 +89,7 @@ def test_a_part_capture_whose_outcome_is_unknown_is_found_out(lunch: Ordered, ki
     order.fault(kind, path=CAPTURE)
     order.cancel()
     assert order.settles().status == OrderStatus.CANCELLED
-    assert order.paid() == {"restaurant": FOOD, "runner": DELIVERY // 2}
+    assert order.paid() == {"restaurant": FOOD, "runner": HALF}
 
 
 def test_a_part_that_the_card_refuses_calls_a_person_and_holds_nothing(lunch: Ordered) -> None:
@@ -96,16 +97,16 @@ def test_a_part_that_the_card_refuses_calls_a_person_and_holds_nothing(lunch: Or
     order.fault("decline_capture", path=CAPTURE)
     run = order.ends(order.cancel())
     assert run.status == RunStatus.PARKED
-    assert run.amount_at_risk == FOOD + DELIVERY // 2 + PLATFORM
+    assert run.amount_at_risk == FOOD + HALF + PLATFORM
     nobody_pays(order)
 
 
 def test_a_worker_killed_during_the_void_leaves_no_hold(
     lunch: Ordered, new_worker: Callable[..., Worker]
 ) -> None:
+    first = new_worker()
     order = lunch()
     order.fault("latency", path=CANCEL, seconds=2)
-    first = new_worker()
     run = order.cancel()
     eventually(lambda: Run.objects.get(pk=run.pk).lease_until)
     first.kill()

@@ -102,9 +102,9 @@ def test_a_capture_whose_outcome_is_unknown_is_found_out(lunch: Ordered, kind: s
 def test_a_worker_killed_during_the_capture_leaves_one_capture(
     lunch: Ordered, new_worker: Callable[..., Worker]
 ) -> None:
+    first = new_worker()
     order = lunch().bring()
     order.fault("latency", path=CAPTURE, seconds=2)
-    first = new_worker()
     run = order.complete()
     eventually(lambda: Run.objects.get(pk=run.pk).lease_until)
     first.kill()
