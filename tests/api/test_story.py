@@ -15,7 +15,7 @@ from tests.makers import (
     make_runner,
     order_body,
 )
-from users.models import Role
+from users.models import PayoutAccount, Role
 
 pytestmark = pytest.mark.story
 
@@ -89,27 +89,45 @@ def test_a_retry_that_waits_gets_the_same_order(worker):
 def test_an_order_lives_from_end_to_end(worker):
     customer, runner, restaurant = make_customer(), make_runner(), make_restaurant()
     make_payee(restaurant.owner)
-    theirs, mine = Client(runner), Client(customer)
-    placed = mine.order(order_body(restaurant), Prefer="wait=10")
-    url = placed.json()["status_url"]
-    (shown,) = [
-        order
-        for order in theirs.get("/api/orders/available?page_size=100").json()["results"]
-        if url.endswith(order["id"])
-    ]
+    mine, theirs = Client(customer), Client(runner)
+    order = handed_over(mine, theirs, restaurant)
+    for who, leg in ((runner, "runner"), (restaurant.owner, "restaurant")):
+        paid = eventually(lambda who=who, leg=leg: _ended(Client(who), f"{order['id']}:{leg}"))
+        assert (paid["saga"], paid["status"]) == ("pay_out", "COMPLETED")
+        assert mine.get(paid["url"]).status_code == 404
+    assert mine.act(order["id"], "rate", {"stars": 5}).status_code == 201
+    assert mine.get("/api/me/history").json()["totals"]["spent"][0]["amount"] == 1772
+    assert theirs.get("/api/me/history").json()["totals"]["earned"][0]["amount"] == 399
+
+
+def test_whoever_gets_an_account_that_can_be_paid_is_paid_at_once(worker):
+    runner, restaurant = make_runner(), make_restaurant()
+    order = handed_over(Client(make_customer()), Client(runner), restaurant)
+    owner, key = Client(restaurant.owner), f"{order['id']}:restaurant"
+    waits = eventually(lambda: _with_status(owner, _run(owner, key)["url"], "WAITING"))
+    make_payee(restaurant.owner)
+    account = PayoutAccount.objects.get(user=restaurant.owner).stripe_account_id
+    url = f"/api/users/{restaurant.owner.id}/payout-account"
+    body = {"stripe_account_id": account, "transfers": "active"}
+    problem(owner.send("PUT", url, body), 403, "permission_denied")
+    assert Client(a_person(Role.OPS)).send("PUT", url, body).status_code == 200
+    assert eventually(lambda: _ended(owner, key))["id"] == waits["id"]
+    assert owner.get(url).json() == {"transfers": "active"}
+
+
+def handed_over(mine, theirs, restaurant):
+    """The order, once `mine` has placed it and `theirs` has brought it."""
+    placed = mine.order(order_body(restaurant), Prefer="wait=10").json()
+    url = placed["status_url"]
+    open_now = theirs.get("/api/orders/available?page_size=100").json()["results"]
+    (shown,) = [order for order in open_now if order["id"] == placed["order"]["id"]]
     assert theirs.send("POST", shown["accept_url"], {}).status_code == 200
     for status in ("PLACED", "ON_THE_WAY", "DELIVERED"):
         assert theirs.send("PUT", f"{url}/status", {"status": status}).status_code == 200
     pin = mine.get(f"{url}/pin").json()["pin"]
     done = theirs.send("POST", f"{url}/complete", {"pin": pin}, Prefer="wait=10")
     assert (done.status_code, done.json()["order"]["status"]) == (200, "COMPLETED")
-    for who, leg in ((runner, "runner"), (restaurant.owner, "restaurant")):
-        paid = eventually(lambda who=who, leg=leg: _ended(Client(who), f"{shown['id']}:{leg}"))
-        assert (paid["saga"], paid["status"]) == ("pay_out", "COMPLETED")
-        assert mine.get(paid["url"]).status_code == 404
-    assert mine.send("POST", f"{url}/rate", {"stars": 5}).status_code == 201
-    assert mine.get("/api/me/history").json()["totals"]["spent"][0]["amount"] == 1772
-    assert theirs.get("/api/me/history").json()["totals"]["earned"][0]["amount"] == 399
+    return done.json()["order"]
 
 
 def test_an_order_is_called_off_and_its_money_given_back(worker):
@@ -137,9 +155,13 @@ def test_a_card_is_saved_and_paid_with(worker):
     assert placed.status_code == 201
 
 
+def _run(client, key):
+    return client.get(f"/api/sagas?key={key}").json()["results"][0]
+
+
 def _ended(client, key):
-    runs = client.get(f"/api/sagas?key={key}").json()["results"]
-    return next((run for run in runs if run["ended_at"]), None)
+    run = _run(client, key)
+    return run if run["ended_at"] else None
 
 
 def _with_status(client, url, status):
