@@ -1,5 +1,6 @@
 """Refunding: promised to the customer, then sent by Stripe, or not after all."""
 
+from typing import TypedDict
 from uuid import UUID
 
 from django.db import transaction
@@ -13,6 +14,35 @@ from escrow.models import PAID, Entry, Hold, HoldStatus, Journal, JournalKind, S
 from escrow.paying import drawn
 from escrow.settling import locked
 from events.services import record
+
+
+class PaidFor(TypedDict):
+    """Who was paid for an order, and what of each fee the customer has not got back."""
+
+    restaurant_id: UUID
+    runner_id: UUID
+    food_paid: int
+    delivery_paid: int
+    platform_paid: int
+    currency: str
+
+
+def paid_for(*, order_id: UUID) -> PaidFor:
+    """Whose money a completed order's is, in minor units. Raises NoHold unless it is passed on."""
+    hold = locked(order_id)
+    if hold.status != HoldStatus.RELEASED or hold.runner_id is None:
+        raise NoHold(f"The order's hold is {hold.status}; nothing is passed on that could go back.")
+    food, delivery, platform = (
+        paid - back for paid, back in zip(hold.captured, hold.refunded, strict=True)
+    )
+    return {
+        "restaurant_id": hold.restaurant_id,
+        "runner_id": hold.runner_id,
+        "food_paid": food,
+        "delivery_paid": delivery,
+        "platform_paid": platform,
+        "currency": hold.currency,
+    }
 
 
 @transaction.atomic(savepoint=False)

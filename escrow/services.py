@@ -8,11 +8,12 @@ from escrow.balances import (
 )
 from escrow.holding import Held, cancel, freeze, hold, unfreeze
 from escrow.paying import pay_out, reverse_payout
-from escrow.refunding import refund, refund_done, refund_failed
+from escrow.refunding import PaidFor, paid_for, refund, refund_done, refund_failed
 from escrow.settling import Released, capture, claim, release
 
 __all__ = [
     "Held",
+    "PaidFor",
     "Released",
     "balance",
     "balance_of_order",
@@ -21,6 +22,7 @@ __all__ = [
     "claim",
     "freeze",
     "hold",
+    "paid_for",
     "pay_out",
     "refund",
     "refund_done",

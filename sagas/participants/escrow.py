@@ -3,7 +3,7 @@
 from uuid import UUID
 
 from escrow import errors, services
-from escrow.services import Held, Released
+from escrow.services import Held, PaidFor, Released
 from payments.services import paid_by_card
 from sagas.engine import participant
 
@@ -134,6 +134,12 @@ def pay_out(
     )
 
 
+@participant(refuses=errors.NoHold)
+def paid_for(*, order_id: UUID) -> PaidFor:
+    """Whose money it is that shall go back."""
+    return services.paid_for(order_id=order_id)
+
+
 @participant()
 def reverse_payouts(
     *,
@@ -165,9 +171,9 @@ def reverse_payouts(
 def refund(
     *,
     order_id: UUID,
-    food_fee: int,
-    delivery_fee: int,
-    platform_fee: int,
+    food_paid: int,
+    delivery_paid: int,
+    platform_paid: int,
     refunded: int,
     refund_operation_id: UUID,
 ) -> None:
@@ -176,9 +182,9 @@ def refund(
         order_id=order_id,
         amount=refunded,
         operation_id=refund_operation_id,
-        food=food_fee,
-        delivery=delivery_fee,
-        platform=platform_fee,
+        food=food_paid,
+        delivery=delivery_paid,
+        platform=platform_paid,
     )
     services.refund_done(order_id=order_id, operation_id=refund_operation_id)
 
