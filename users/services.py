@@ -47,12 +47,17 @@ def payee_of(*, user_id: UUID) -> str:
     Raises CannotBePaid: it is asked before a delivery is accepted and again before each transfer,
     because Stripe may restrict an account in between.
     """
-    account = PayoutAccount.objects.filter(user_id=user_id).first()
+    account = payout_account_of(user_id=user_id)
     if account is None:
         raise CannotBePaid("There is no account to pay to; add one first.")
     if account.transfers != Transfers.ACTIVE:
         raise CannotBePaid(f"Stripe lets no money be sent to this account: {account.transfers}.")
     return account.stripe_account_id
+
+
+def payout_account_of(*, user_id: UUID) -> PayoutAccount | None:
+    """The account this user is paid to, whatever may be sent there now."""
+    return PayoutAccount.objects.filter(user_id=user_id).first()
 
 
 def create_person(

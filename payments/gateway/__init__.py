@@ -10,7 +10,13 @@ from payments.gateway.intents import (
     find_void,
     void,
 )
-from payments.gateway.payees import find_reversal, find_transfer, reverse, transfer
+from payments.gateway.payees import (
+    find_reversal,
+    find_transfer,
+    register_payee,
+    reverse,
+    transfer,
+)
 from payments.gateway.refunds import find_refund, refund
 
 __all__ = [
@@ -30,6 +36,7 @@ __all__ = [
     "find_void",
     "refund",
     "register_customer",
+    "register_payee",
     "reverse",
     "transfer",
     "void",

@@ -1,4 +1,4 @@
-"""Transfers to connected accounts, and taking them back.
+"""Connected accounts, transfers to them, and taking those back.
 
 https://docs.stripe.com/connect/separate-charges-and-transfers
 """
@@ -6,7 +6,35 @@ https://docs.stripe.com/connect/separate-charges-and-transfers
 from datetime import datetime
 from typing import Any
 
-from payments.gateway.answers import Outcome, Reply, ask, client, look, made_by
+import stripe
+
+from payments.errors import StripeUnavailable
+from payments.gateway.answers import (
+    Outcome,
+    Reply,
+    ask,
+    client,
+    look,
+    made_by,
+    refuse_in_transaction,
+)
+
+
+def register_payee(email: str) -> tuple[str, str]:
+    """Create a connected account that asks to receive transfers; its id, and what Stripe says of
+    that capability: active, inactive or pending. No money moves, so no operation is written.
+
+    Raises StripeUnavailable when in doubt. https://docs.stripe.com/api/accounts/create
+    """
+    refuse_in_transaction()
+    try:
+        account = client().v1.accounts.create(
+            {"type": "express", "email": email, "capabilities": {"transfers": {"requested": True}}}
+        )
+    except stripe.StripeError as error:
+        raise StripeUnavailable(f"{email} could not be registered: {error}") from error
+    capabilities = account.capabilities
+    return account.id, (capabilities.transfers if capabilities else None) or "inactive"
 
 
 def transfer(key: str, params: dict[str, Any]) -> Reply:
