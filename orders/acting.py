@@ -36,6 +36,7 @@ from sagas.complete_order import complete_order
 from sagas.create_order import create_order
 from sagas.engine.starting import NoLiveRun, compensate, start
 from sagas.models import ACTIVE, Run
+from sagas.refund_order import refund_order
 from sagas.release_runner import release_runner
 
 
@@ -197,6 +198,18 @@ class Cancel(Act):
         if {"ops", "service"}.isdisjoint(user.roles):
             raise PermissionDenied
         return "ops"
+
+
+class Refund(Act):
+    """Give a completed order's customer all their money back. Payees pay back what they were paid,
+    as far as their accounts still hold it; the rest they owe."""
+
+    roles = {"POST": ("ops",)}
+    serializer_class = ReasonSerializer
+
+    def start(self, order: Order, wanted: dict[str, Any]) -> Run:
+        """Money moves back in the opposite order."""
+        return start(refund_order, str(order.pk), order_id=order.pk, reason=wanted["reason"])
 
 
 class Progress(generics.GenericAPIView):

@@ -15,6 +15,7 @@ urlpatterns = [
     path("orders/<uuid:pk>/release", acting.Release.as_view(), name="release"),
     path("orders/<uuid:pk>/complete", acting.Complete.as_view(), name="complete"),
     path("orders/<uuid:pk>/cancel", acting.Cancel.as_view(), name="cancel"),
+    path("orders/<uuid:pk>/refund", acting.Refund.as_view(), name="refund"),
     path("orders/<uuid:pk>/rate", acting.Rate.as_view(), name="rate"),
     path("restaurants", views.Restaurants.as_view(), name="restaurants"),
     path("restaurants/<uuid:pk>", views.OneRestaurant.as_view(), name="restaurant"),

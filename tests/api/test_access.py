@@ -38,6 +38,7 @@ release         POST    401    403      403    200    404    403     403    403 
 progress        PUT     401    403      403    200    404    403     403    403  403
 complete        POST    401    403      403    202    404    403     403    202  403
 cancel          POST    401    202      404    409    404    403     403    202  202
+refund          POST    401    403      403    403    403    403     403    409  403
 rate            POST    401    201      404    201    404    403     403    403  403
 restaurants     GET     401    +        +      +      +      +       +      +    +
 restaurant      GET     401    200      200    200    200    200     200    200  200
@@ -68,6 +69,7 @@ BODIES = {
         {"reason": "the customer rang us"} if who == "ops" else {"pin": pin_of(world)}
     ),
     "cancel": {"reason": "changed my mind"},
+    "refund": {"reason": "it was cold"},
     "rate": {"stars": 5},
     "schedule": lambda world, who: {
         "event_type": "ESCROW_TIMEOUT",

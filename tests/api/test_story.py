@@ -8,6 +8,7 @@ from tests.api.conftest import Client, problem
 from tests.conftest import eventually
 from tests.factories import a_person
 from tests.makers import (
+    at_stripe,
     holds_of,
     make_customer,
     make_payee,
@@ -98,6 +99,18 @@ def test_an_order_lives_from_end_to_end(worker):
     assert mine.act(order["id"], "rate", {"stars": 5}).status_code == 201
     assert mine.get("/api/me/history").json()["totals"]["spent"][0]["amount"] == 1772
     assert theirs.get("/api/me/history").json()["totals"]["earned"][0]["amount"] == 399
+
+
+def test_a_customer_whose_lunch_was_bad_gets_their_money_back(worker):
+    customer, restaurant = make_customer(), make_restaurant()
+    make_payee(restaurant.owner)
+    order = handed_over(Client(customer), Client(make_runner()), restaurant)
+    url, why = f"/api/orders/{order['id']}/refund", {"reason": "it was cold"}
+    ops = Client(a_person(Role.OPS))
+    given = ops.send("POST", url, why, Prefer="wait=10")
+    assert (given.status_code, given.json()["run"]["status"]) == (200, "COMPLETED")
+    assert at_stripe(order["id"])["refunded"] == 1772
+    problem(ops.send("POST", url, why), 409, "nothing_to_refund")
 
 
 def test_whoever_gets_an_account_that_can_be_paid_is_paid_at_once(worker):

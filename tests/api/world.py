@@ -104,7 +104,7 @@ def a_world() -> World:
         | {
             "accept": delivered(customer, runner, S.CREATED).id,
             "complete": delivered(customer, runner, S.DELIVERED).id,
-            "rate": a_completed_order(customer, runner).id,
+            **dict.fromkeys(("rate", "refund"), a_completed_order(customer, runner).id),
             "cancel-saga": a_run_that_waits_for_the_card(customer).id,
             "cancel-event": ids["due event"],
         },
