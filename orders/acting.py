@@ -61,12 +61,16 @@ class Act(generics.GenericAPIView):
         },
     )
     def post(self, request: Request, pk: UUID) -> Response:
+        self.check(request)
         response = self.begin(request, pk)
         run = outcome(request, response, UUID(str(response.data["run"]["id"])))
         if run is not None:
             response.data = self.answer(pk, run)
             response.status_code = self.code(response.data)
         return response
+
+    def check(self, request: Request) -> None:
+        """What has to be looked at before the request's transaction begins."""
 
     @idempotent
     def begin(self, request: Request, pk: UUID) -> Response:
@@ -149,14 +153,13 @@ class Complete(Act):
         user: Any = self.request.user
         return visible_to(user) if sees_all(user) else _deliveries_of(user)
 
-    def post(self, request: Request, pk: UUID) -> Response:
-        # Before the request's transaction: a try stays counted whatever becomes of the rest.
+    def check(self, request: Request) -> None:
+        """The PIN, so that a wrong try stays counted whatever becomes of the rest."""
         order = self.get_object()
         wanted = self.get_serializer(data=request.data)
         wanted.is_valid(raise_exception=True)
         if "pin" in wanted.validated_data:
             services.check_pin(order_id=order.pk, pin=wanted.validated_data["pin"])
-        return super().post(request, pk)
 
     def start(self, order: Order, wanted: dict[str, Any]) -> Run:
         """The PIN has been checked; a reason in its stead is recorded."""
