@@ -7,7 +7,9 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 from campusg.api.health import healthz, readyz
 from campusg.api.views import NoSuchPath, Root
 from orders.selectors import visible_to
-from scheduler.views import DueEvents
+from payments.gateway import register_customer
+from scheduler.views import CancelEvent, DueEvents, Schedule
+from users.views import PaymentMethod, counted
 
 api: list[URLPattern | URLResolver] = [
     path("", Root.as_view(), name="api-root"),
@@ -16,13 +18,21 @@ api: list[URLPattern | URLResolver] = [
     path("", include("sagas.urls")),
     path("", include("payments.urls")),
     path("", include("escrow.urls")),
+    path(
+        "users/<uuid:pk>/payment-method",
+        PaymentMethod.as_view(register=register_customer),
+        name="payment-method",
+    ),
     path("events", DueEvents.as_view(entities_of=visible_to), name="events"),
+    path("events/<uuid:pk>/cancel", CancelEvent.as_view(), name="cancel-event"),
+    path("schedule", Schedule.as_view(), name="schedule"),
     path("schema", SpectacularAPIView.as_view(), name="schema"),
     path("docs", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
     re_path(".*", NoSuchPath.as_view()),
 ]
 
 urlpatterns = [
+    path("admin/login/", counted(admin.site.login)),
     path("admin/", admin.site.urls),
     path("accounts/", include("users.signin")),
     path("api/", include(api)),

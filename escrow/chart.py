@@ -26,7 +26,14 @@ class Code(models.TextChoices):
     ESCROW_FOOD = "escrow_food"
     ESCROW_DELIVERY = "escrow_delivery"
     ESCROW_PLATFORM = "escrow_platform"
+    STRIPE_CLEARING = "stripe_clearing"
+    STRIPE_FEES = "stripe_fees"
     RESTAURANT_PAYABLE = "restaurant_payable"
+    RUNNER_PAYABLE = "runner_payable"
+    PLATFORM_REVENUE = "platform_revenue"
+    REFUND_IN_FLIGHT = "refund_in_flight"
+    PAYEE_RECEIVABLE = "payee_receivable"
+    CUSTOMER_CLAIM = "customer_claim"
 
 
 class Nature(NamedTuple):
@@ -39,8 +46,24 @@ NATURES: dict[Code, Nature] = {
     Code.ESCROW_FOOD: Nature(Side.CREDIT, no_overdraft=True),
     Code.ESCROW_DELIVERY: Nature(Side.CREDIT, no_overdraft=True),
     Code.ESCROW_PLATFORM: Nature(Side.CREDIT, no_overdraft=True),
+    #: What stands at Stripe for us.
+    Code.STRIPE_CLEARING: Nature(Side.DEBIT, no_overdraft=False),
+    Code.STRIPE_FEES: Nature(Side.DEBIT, no_overdraft=False),
+    #: What we owe for the food, and for the way.
     Code.RESTAURANT_PAYABLE: Nature(Side.CREDIT, no_overdraft=True),
+    Code.RUNNER_PAYABLE: Nature(Side.CREDIT, no_overdraft=True),
+    Code.PLATFORM_REVENUE: Nature(Side.CREDIT, no_overdraft=False),
+    #: Promised back to a customer, not yet gone from Stripe.
+    Code.REFUND_IN_FLIGHT: Nature(Side.CREDIT, no_overdraft=True),
+    #: What somebody was paid and owes us again.
+    Code.PAYEE_RECEIVABLE: Nature(Side.DEBIT, no_overdraft=True),
+    #: What a customer owes whose card refused after the delivery.
+    Code.CUSTOMER_CLAIM: Nature(Side.DEBIT, no_overdraft=True),
 }
 
-#: The shares of an order that wait in escrow.
+#: One account for the whole campus; each of the others belongs to one order.
+CAMPUS_WIDE = (Code.STRIPE_CLEARING, Code.STRIPE_FEES, Code.PLATFORM_REVENUE)
+
+#: The shares of an order that wait in escrow, and, in the same order, where each is passed on to.
 ESCROW = (Code.ESCROW_FOOD, Code.ESCROW_DELIVERY, Code.ESCROW_PLATFORM)
+PASSED_ON = (Code.RESTAURANT_PAYABLE, Code.RUNNER_PAYABLE, Code.PLATFORM_REVENUE)

@@ -2,6 +2,7 @@
 
 from functools import reduce
 from operator import or_
+from typing import NamedTuple
 
 from django.db import models
 from django.db.models import F, Q
@@ -64,6 +65,14 @@ class Account(models.Model):
 class JournalKind(models.TextChoices):
     HOLD = "hold"
     CANCEL = "cancel"
+    CAPTURE = "capture"
+    RELEASE = "release"
+    CLAIM = "claim"
+    PAY_OUT = "pay_out"
+    REVERSE_PAYOUT = "reverse_payout"
+    REFUND = "refund"
+    REFUND_DONE = "refund_done"
+    REFUND_FAILED = "refund_failed"
 
 
 class Journal(models.Model):
@@ -119,6 +128,33 @@ class Entry(models.Model):
 class HoldStatus(models.TextChoices):
     HELD = "HELD"
     CANCELLED = "CANCELLED"
+    CAPTURED = "CAPTURED"
+    RELEASED = "RELEASED"
+    CLAIMED = "CLAIMED"
+
+
+class Shares(NamedTuple):
+    """An amount by those it is for, in minor units."""
+
+    food: int
+    delivery: int
+    platform: int
+
+    def less(self, other: "Shares") -> "Shares":
+        """What is left of each without the other's."""
+        return Shares(*(mine - theirs for mine, theirs in zip(self, other, strict=True)))
+
+
+#: The customer has paid.
+PAID = (HoldStatus.CAPTURED, HoldStatus.RELEASED)
+#: Which times a hold has, by its status.
+TIMES = {
+    "cancelled_at": (HoldStatus.CANCELLED,),
+    "captured_at": PAID,
+    "released_at": (HoldStatus.RELEASED,),
+    "claimed_at": (HoldStatus.CLAIMED,),
+}
+SHARES = Shares._fields
 
 
 class Hold(models.Model):
@@ -128,6 +164,7 @@ class Hold(models.Model):
     order_id = models.UUIDField(unique=True)
     customer_id = models.UUIDField(db_index=True)
     restaurant_id = models.UUIDField(db_index=True)
+    runner_id = models.UUIDField(null=True, blank=True, db_index=True)
     payment_operation_id = models.UUIDField(null=True, blank=True)
     status = models.CharField(max_length=9, choices=HoldStatus, default=HoldStatus.HELD)
     currency = CurrencyField()
@@ -135,8 +172,17 @@ class Hold(models.Model):
     delivery_fee = MinorUnitsField()
     platform_fee = MinorUnitsField()
     total = MinorUnitsField()
+    captured_food = MinorUnitsField(default=0)
+    captured_delivery = MinorUnitsField(default=0)
+    captured_platform = MinorUnitsField(default=0)
+    refunded_food = MinorUnitsField(default=0)
+    refunded_delivery = MinorUnitsField(default=0)
+    refunded_platform = MinorUnitsField(default=0)
     held_at = models.DateTimeField(db_default=Now())
     cancelled_at = models.DateTimeField(null=True, blank=True)
+    captured_at = models.DateTimeField(null=True, blank=True)
+    released_at = models.DateTimeField(null=True, blank=True)
+    claimed_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         constraints = [
@@ -148,10 +194,25 @@ class Hold(models.Model):
                 condition=Q(total__gt=0, food_fee__gte=0, delivery_fee__gte=0, platform_fee__gte=0),
                 name="escrow_hold_not_negative",
             ),
-            models.CheckConstraint(
-                condition=Q(status=HoldStatus.HELD, cancelled_at__isnull=True)
-                | Q(status=HoldStatus.CANCELLED, cancelled_at__isnull=False),
-                name="escrow_hold_cancelled_has_its_time",
+            *(
+                models.CheckConstraint(
+                    condition=Q(status__in=statuses, **{f"{time}__isnull": False})
+                    | (~Q(status__in=statuses) & Q(**{f"{time}__isnull": True})),
+                    name=f"escrow_hold_{time}",
+                )
+                for time, statuses in TIMES.items()
+            ),
+            *(
+                models.CheckConstraint(
+                    condition=Q(
+                        **{
+                            f"captured_{share}__range": (0, F(f"{share}_fee")),
+                            f"refunded_{share}__range": (0, F(f"captured_{share}")),
+                        }
+                    ),
+                    name=f"escrow_hold_{share}_bounded",
+                )
+                for share in SHARES
             ),
         ]
         indexes = [
@@ -159,7 +220,31 @@ class Hold(models.Model):
                 fields=["currency"], condition=Q(status=HoldStatus.HELD), name="escrow_hold_open"
             ),
         ]
-        triggers = [only_changes("status", "cancelled_at"), never_deleted(), never_truncated()]
+        triggers = [
+            only_changes(
+                "status",
+                "runner_id",
+                *TIMES,
+                *(f"{done}_{share}" for done in ("captured", "refunded") for share in SHARES),
+            ),
+            never_deleted(),
+            never_truncated(),
+        ]
 
     def __str__(self) -> str:
         return f"{self.status} for order {self.order_id}"
+
+    @property
+    def fees(self) -> Shares:
+        """What was held."""
+        return Shares(self.food_fee, self.delivery_fee, self.platform_fee)
+
+    @property
+    def captured(self) -> Shares:
+        """What the customer has paid."""
+        return Shares(self.captured_food, self.captured_delivery, self.captured_platform)
+
+    @property
+    def refunded(self) -> Shares:
+        """What of it the customer got back, or is getting."""
+        return Shares(self.refunded_food, self.refunded_delivery, self.refunded_platform)

@@ -2,7 +2,16 @@
 
 from rest_framework import serializers
 
-from escrow.models import Hold
+from campusg.api.serializers import Looking
+from escrow.models import Hold, HoldStatus
+
+
+class HoldsLooking(Looking):
+    """Which holds to list."""
+
+    order_id = serializers.UUIDField(required=False)
+    restaurant_id = serializers.UUIDField(required=False)
+    status = serializers.ChoiceField(HoldStatus.choices, required=False)
 
 
 class HoldSerializer(serializers.ModelSerializer):

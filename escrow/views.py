@@ -3,11 +3,14 @@
 from typing import Any
 
 from django.db.models import QuerySet
+from drf_spectacular.utils import extend_schema
 from rest_framework import generics
+from rest_framework.request import Request
+from rest_framework.response import Response
 
 from campusg.api.permissions import sees_all
 from escrow.models import Hold
-from escrow.serializers import HoldSerializer
+from escrow.serializers import HoldSerializer, HoldsLooking
 
 
 def seen_by(user: Any) -> QuerySet[Hold]:
@@ -22,7 +25,12 @@ class Holds(generics.ListAPIView):
 
     def get_queryset(self) -> QuerySet[Hold]:
         """What this user may see."""
-        return seen_by(self.request.user)
+        return HoldsLooking.narrow(seen_by(self.request.user), self.request)
+
+    @extend_schema(parameters=[HoldsLooking])
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """What stands or stood in escrow, newest first."""
+        return super().get(request, *args, **kwargs)
 
 
 class OneHold(generics.RetrieveAPIView):

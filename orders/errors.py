@@ -55,3 +55,58 @@ class OrderMoved(Conflict):
     """The order is no longer in a state from which this can be done."""
 
     code = "order_moved"
+
+
+class UnknownOrder(Refused):
+    """There is no such order, or it is none of theirs who ask."""
+
+    code = "unknown_order"
+    status = 404
+
+
+class OrderTaken(Conflict):
+    """Another runner was first."""
+
+    code = "order_taken"
+
+
+class OwnOrder(Refused):
+    """Nobody delivers what they ordered themselves: the fee would be theirs for nothing."""
+
+    code = "own_order"
+
+
+class NotADeliveryStep(Refused):
+    """A runner says PLACED, ON_THE_WAY and DELIVERED; the rest is not theirs to say."""
+
+    code = "not_a_delivery_step"
+
+
+class MayNotCancel(Conflict):
+    """As the order stands, this is not for them to cancel."""
+
+    code = "may_not_cancel"
+
+
+class WrongPin(Refused):
+    """This is not the customer's hand-over PIN."""
+
+    code = "wrong_pin"
+
+
+class PinLocked(Conflict):
+    """The PIN was guessed too often; an operator has to look into it."""
+
+    code = "pin_locked"
+
+
+class NotRatable(Conflict):
+    """An order is rated when it is over and was delivered."""
+
+    code = "not_ratable"
+
+
+class AlreadyRated(Conflict):
+    """They have rated this order before."""
+
+    code = "already_rated"

@@ -115,6 +115,10 @@ class Order(models.Model):
                 name="orders_runner_where_needed",
             ),
             models.CheckConstraint(
+                condition=Q(runner__isnull=True) | ~Q(runner=F("customer")),
+                name="orders_runner_is_another",
+            ),
+            models.CheckConstraint(
                 condition=reduce(
                     and_,
                     (
@@ -169,3 +173,59 @@ class OrderItem(models.Model):
 
     def __str__(self) -> str:
         return f"{self.quantity} × {self.name}"
+
+
+class HandOver(models.Model):
+    """How often the PIN of an order was tried in vain, and who vouched for it without one."""
+
+    order = models.OneToOneField(
+        Order, on_delete=models.PROTECT, primary_key=True, related_name="handover"
+    )
+    tries = models.SmallIntegerField(default=0)
+    overridden_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", null=True, blank=True
+    )
+    override_reason = models.CharField(max_length=REASON_MAX, blank=True)
+    overridden_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(
+                    overridden_by__isnull=True, overridden_at__isnull=True, override_reason=""
+                )
+                | (
+                    Q(overridden_by__isnull=False, overridden_at__isnull=False)
+                    & ~Q(override_reason="")
+                ),
+                name="orders_pin_overridden_for_a_reason",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"hand-over of {self.order_id}"
+
+
+class Rating(models.Model):
+    """What one party of an order thinks of the other, in stars."""
+
+    order = models.ForeignKey(Order, on_delete=models.PROTECT, related_name="ratings")
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    about = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="ratings"
+    )
+    stars = models.SmallIntegerField()
+    rated_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["order", "by"], name="orders_rated_once_by_each"),
+            models.CheckConstraint(condition=Q(stars__range=(1, 5)), name="orders_stars"),
+            models.CheckConstraint(
+                condition=~Q(by=F("about")), name="orders_nobody_rates_themselves"
+            ),
+        ]
+        triggers = append_only()
+
+    def __str__(self) -> str:
+        return f"{self.stars} stars for {self.order_id}"

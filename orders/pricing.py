@@ -17,6 +17,12 @@ class Price(TypedDict):
     total: int
 
 
+class Priced(Price):
+    """The same with its ISO 4217 currency."""
+
+    currency: str
+
+
 def price(lines: Iterable[tuple[int, int]]) -> Price:
     """The price of (unit price, quantity) lines; the platform's share is of what others get."""
     food = sum(unit_price * quantity for unit_price, quantity in lines)

@@ -11,7 +11,7 @@ from rest_framework.utils.html import is_html_input
 from campusg.api.serializers import Looking, StrictSerializer
 from orders.models import QUANTITY_MAX, MenuItem, Order, OrderItem, Restaurant
 from orders.services import LINES_MAX
-from orders.states import OrderStatus, timestamp_of
+from orders.states import DELIVERING, OrderStatus, timestamp_of
 from sagas.serializers import RunSummarySerializer
 
 
@@ -66,6 +66,41 @@ class OrdersLooking(Looking):
     restaurant_id = serializers.UUIDField(required=False)
 
 
+class ProgressSerializer(StrictSerializer):
+    """How far the runner has come."""
+
+    status = serializers.ChoiceField(DELIVERING[1:])
+
+
+class HandOverSerializer(StrictSerializer):
+    """The customer's PIN, or an operator's reason to do without."""
+
+    pin = serializers.RegexField(r"^[0-9]{6}$", required=False, help_text="From the customer.")
+    reason = serializers.CharField(max_length=500, required=False, help_text="Operators only.")
+
+    def validate(self, attrs: dict[str, str]) -> dict[str, str]:
+        """One of the two, and the second only from operators."""
+        if "reason" in attrs and "ops" not in self.context["request"].user.roles:
+            raise serializers.ValidationError({"reason": ["Only an operator may do without."]})
+        if len(attrs) != 1:
+            raise serializers.ValidationError(
+                {"pin": ["Send the PIN or, as an operator, a reason."]}
+            )
+        return attrs
+
+
+class RatingSerializer(StrictSerializer):
+    """How it was with the other one."""
+
+    stars = serializers.IntegerField(min_value=1, max_value=5)
+
+
+class PinSerializer(serializers.Serializer):
+    """What the customer tells the runner who stands at the door."""
+
+    pin = serializers.CharField()
+
+
 class OrderItemSerializer(serializers.ModelSerializer):
     """A line with name and price as they were when the order was placed."""
 
@@ -100,8 +135,26 @@ class OrderSerializer(serializers.ModelSerializer):
         return reverse("saga", [order.run_id], request=self.context.get("request"))
 
 
-class PlacedSerializer(serializers.Serializer):
-    """The answer to an order that was placed: how it stands, and where to look for more."""
+class PastOrderSerializer(OrderSerializer):
+    """An order that is over."""
+
+
+class OpenOrderSerializer(serializers.ModelSerializer):
+    """What a runner has to know to take an order: where from, where to, for how much."""
+
+    accept_url = serializers.HyperlinkedIdentityField(view_name="accept")
+    restaurant = serializers.CharField(source="restaurant.name")
+
+    class Meta:
+        model = Order
+        fields = (
+            "id", "accept_url", "version", "restaurant_id", "restaurant", "delivery_location",
+            "currency", "delivery_fee", "created_at",
+        )  # fmt: skip
+
+
+class OrderAndRunSerializer(serializers.Serializer):
+    """What became of a request about an order: how it stands, and the saga that sees to it."""
 
     order = OrderSerializer()
     run = RunSummarySerializer()

@@ -37,16 +37,15 @@ EDGES: dict[OrderStatus, tuple[OrderStatus, ...]] = {
     S.CANCELLED: (),
 }
 
+#: What a runner walks an order through.
+DELIVERING = (S.ACCEPTED, S.PLACED, S.ON_THE_WAY, S.DELIVERED)
 #: The customer's money is not yet held.
 UNPAID = (S.PENDING, S.AWAITING_PAYMENT)
 #: Nobody delivers yet.
 WITHOUT_RUNNER = (*UNPAID, S.CREATED)
 #: Somebody delivers or has delivered. CANCELLING and CANCELLED may be either.
 WITH_RUNNER = (
-    S.ACCEPTED,
-    S.PLACED,
-    S.ON_THE_WAY,
-    S.DELIVERED,
+    *DELIVERING,
     S.COMPLETING,
     S.COMPLETED,
     S.COMPLETED_UNPAID,

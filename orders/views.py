@@ -1,51 +1,51 @@
 """Orders, restaurants and menus over HTTP."""
 
-import re
-import time
 from typing import Any
 from uuid import UUID
 
 from django.db.models import OuterRef, QuerySet, Subquery, TextField
 from django.db.models.functions import Cast
-from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import generics, status
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.reverse import reverse
 
+from campusg.api import versions
 from campusg.api.idempotency import idempotent
+from campusg.api.pagination import NewestFirst
 from campusg.ids import new_id
+from orders import services
 from orders.models import Order, Restaurant
-from orders.selectors import visible_to
+from orders.selectors import history_of, open_to, totals_of, visible_to
 from orders.serializers import (
     NewOrderSerializer,
+    OpenOrderSerializer,
+    OrderAndRunSerializer,
     OrderSerializer,
     OrdersLooking,
-    PlacedSerializer,
+    PastOrderSerializer,
+    PinSerializer,
     RestaurantSerializer,
     RestaurantWithMenuSerializer,
 )
 from orders.states import UNPAID, OrderStatus
+from sagas.answering import PREFER, outcome
 from sagas.create_order import create_order
 from sagas.engine.starting import start
-from sagas.models import ACTIVE, Run
+from sagas.models import Run
 
-WAIT_MAX_SECONDS = 10
-PREFER = OpenApiParameter(
-    "Prefer",
-    OpenApiTypes.STR,
-    OpenApiParameter.HEADER,
-    description=f"`wait=N`: wait up to N seconds, {WAIT_MAX_SECONDS} at most, for the outcome.",
-)
-IF_NONE_MATCH = OpenApiParameter("If-None-Match", OpenApiTypes.STR, OpenApiParameter.HEADER)
+
+def with_runs(orders: QuerySet[Order]) -> QuerySet[Order]:
+    """The same orders with their lines and the run that creates each."""
+    run = Run.objects.filter(saga=create_order.name, key=Cast(OuterRef("pk"), TextField()))
+    newest = Subquery(run.order_by("-id").values("id")[:1])
+    return orders.annotate(run_id=newest).prefetch_related("items")
 
 
 def seen_by(user: Any) -> QuerySet[Order]:
-    """The orders this user may see, with their lines and the run that creates each."""
-    run = Run.objects.filter(saga=create_order.name, key=Cast(OuterRef("pk"), TextField()))
-    newest = Subquery(run.order_by("-id").values("id")[:1])
-    return visible_to(user).annotate(run_id=newest).prefetch_related("items")
+    """The orders this user may see."""
+    return with_runs(visible_to(user))
 
 
 class Orders(generics.ListAPIView):
@@ -71,9 +71,9 @@ class Orders(generics.ListAPIView):
         parameters=[PREFER],
         request=NewOrderSerializer,
         responses={
-            202: OpenApiResponse(PlacedSerializer, description="Placed; watch `status_url`."),
-            201: OpenApiResponse(PlacedSerializer, description="Waited: created, money held."),
-            200: OpenApiResponse(PlacedSerializer, description="Waited: it was cancelled."),
+            202: OpenApiResponse(OrderAndRunSerializer, description="Placed; watch `status_url`."),
+            201: OpenApiResponse(OrderAndRunSerializer, description="Waited: created, money held."),
+            200: OpenApiResponse(OrderAndRunSerializer, description="Waited: it was cancelled."),
         },
     )
     def post(self, request: Request) -> Response:
@@ -83,11 +83,7 @@ class Orders(generics.ListAPIView):
         was cancelled, with `run.why` saying why; 202 when there is no outcome yet.
         """
         response = self.place(request)
-        seconds = _preferred_wait(request)
-        if not seconds:
-            return response
-        response["Preference-Applied"] = f"wait={seconds}"
-        run = _rested(UUID(str(response.data["run"]["id"])), seconds)
+        run = outcome(request, response, UUID(str(response.data["run"]["id"])))
         if run is not None:
             response.data = self._placed(UUID(str(response.data["order"]["id"])), run)
             response.status_code = _outcome(response.data["order"]["status"])
@@ -116,7 +112,9 @@ class Orders(generics.ListAPIView):
             "run": run,
             "status_url": reverse("order", [order_id], request=self.request),
         }
-        shown: dict[str, Any] = PlacedSerializer(placed, context=self.get_serializer_context()).data
+        shown: dict[str, Any] = OrderAndRunSerializer(
+            placed, context=self.get_serializer_context()
+        ).data
         return shown
 
 
@@ -130,17 +128,74 @@ class OneOrder(generics.RetrieveAPIView):
         return seen_by(self.request.user)
 
     @extend_schema(
-        parameters=[IF_NONE_MATCH],
+        parameters=[versions.IF_NONE_MATCH],
         responses={200: OrderSerializer, 304: OpenApiResponse(description="Still that version.")},
     )
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """The order as it stands, or 304 while it still has the version of If-None-Match."""
         order = self.get_object()
-        etag = f'"{order.version}"'
-        known = request.headers.get("If-None-Match", "").replace("W/", "").split(",")
-        if etag in (one.strip() for one in known) and request.accepted_renderer.format != "api":
-            return Response(status=status.HTTP_304_NOT_MODIFIED, headers={"ETag": etag})
-        return Response(self.get_serializer(order).data, headers={"ETag": etag})
+        headers = {"ETag": versions.etag(order.version)}
+        if versions.is_known(request, order.version) and request.accepted_renderer.format != "api":
+            return Response(status=status.HTTP_304_NOT_MODIFIED, headers=headers)
+        return Response(self.get_serializer(order).data, headers=headers)
+
+
+class OpenOrders(generics.ListAPIView):
+    """Orders that wait for a runner: the first to accept one gets it."""
+
+    roles = {"GET": ("runner", "ops", "service")}
+    serializer_class = OpenOrderSerializer
+
+    def get_queryset(self) -> QuerySet[Order]:
+        """Nobody delivers what they ordered themselves."""
+        return open_to(self.request.user).select_related("restaurant")
+
+
+class PagesWithTotals(NewestFirst):
+    """Each page tells what all of them come to."""
+
+    def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
+        """As any page's, and the totals."""
+        page = super().get_paginated_response_schema(schema)
+        kinds = {"currency": "string", "amount": "integer", "orders": "integer"}
+        total = _object({name: {"type": kind} for name, kind in kinds.items()})
+        sums = {"type": "array", "items": total}
+        totals = _object({"spent": sums, "earned": sums})
+        return _object(page["properties"] | {"totals": totals})
+
+
+class History(generics.ListAPIView):
+    """What you ordered and delivered, once it is over, and what you paid and earned."""
+
+    serializer_class = PastOrderSerializer
+    pagination_class = PagesWithTotals
+
+    def get_queryset(self) -> QuerySet[Order]:
+        """As customer and as runner."""
+        return with_runs(history_of(self.request.user))
+
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Your past orders, newest first, and the totals of all of them."""
+        page = super().get(request, *args, **kwargs)
+        page.data["totals"] = totals_of(request.user)
+        return page
+
+
+class Pin(generics.RetrieveAPIView):
+    """Your hand-over PIN: tell it to the runner at your door, and to nobody before."""
+
+    roles = {"GET": ("customer",)}
+    serializer_class = PinSerializer
+
+    def get_queryset(self) -> QuerySet[Order]:
+        """One's own orders only; operators have no business with a PIN."""
+        return Order.objects.filter(customer_id=self.request.user.pk)
+
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Six digits."""
+        order = self.get_object()
+        pin = services.pin_of(order_id=order.pk, customer_id=order.customer_id)
+        return Response(PinSerializer({"pin": pin}).data)
 
 
 class Restaurants(generics.ListAPIView):
@@ -157,6 +212,10 @@ class OneRestaurant(generics.RetrieveAPIView):
     queryset = Restaurant.objects.prefetch_related("menu")
 
 
+def _object(properties: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "object", "required": list(properties), "properties": properties}
+
+
 def _outcome(order_status: str) -> int:
     """The HTTP status that tells what became of an order whose run has come to rest."""
     if order_status in UNPAID:
@@ -164,20 +223,3 @@ def _outcome(order_status: str) -> int:
     if order_status == OrderStatus.CANCELLED:
         return status.HTTP_200_OK
     return status.HTTP_201_CREATED
-
-
-def _preferred_wait(request: Request) -> int:
-    """Seconds from `Prefer: wait=N` (RFC 7240 §4.3), as many of them as we grant."""
-    asked = re.search(r"(?:^|[,;\s])wait=(\d{1,6})", request.headers.get("Prefer", ""))
-    return min(int(asked[1]), WAIT_MAX_SECONDS) if asked else 0
-
-
-def _rested(run_id: UUID, seconds: int) -> Run | None:
-    """The run once it has come to rest; None if it has not within `seconds`."""
-    end, pause = time.monotonic() + seconds, 0.01
-    while True:
-        run = Run.objects.exclude(status__in=ACTIVE).filter(pk=run_id).first()
-        if run is not None or time.monotonic() + pause > end:
-            return run
-        time.sleep(pause)
-        pause = min(2 * pause, 0.1)

@@ -1,6 +1,6 @@
 """What can be wrong with a payment. An unknown outcome is no error and is not among these."""
 
-from campusg.errors import Refused, Unavailable
+from campusg.errors import Conflict, Refused, Unavailable
 
 
 class PaymentDeclined(Refused):
@@ -15,6 +15,30 @@ class PaymentUnanswered(Refused):
 
     code = "payment_unanswered"
     status = 503
+
+
+class PaymentBusy(Conflict):
+    """Another call about this order's money is under way; ask again when it has been answered."""
+
+    code = "payment_busy"
+
+
+class NothingHeld(Conflict):
+    """Nothing is held for this order that could be taken or given back."""
+
+    code = "nothing_held"
+
+
+class NothingToRefund(Conflict):
+    """Nothing was taken for this order, or it was given back already."""
+
+    code = "nothing_to_refund"
+
+
+class PayoutOff(Conflict):
+    """What this order's customer paid is not paid on: it goes back."""
+
+    code = "payout_off"
 
 
 class OperatorNeeded(Refused):

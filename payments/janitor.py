@@ -36,15 +36,15 @@ def hurry_due(limit: int = BATCH) -> int:
         )
     for operation in due:
         try:
-            settle.apply_async((str(operation.payment_id),), queue="remote", retry=False)
+            resolve.apply_async((str(operation.payment_id),), queue="remote", retry=False)
         except (OperationalError, OSError) as error:
             log.warning("the janitor can't reach the broker: %s", error)
             break
     return len(due)
 
 
-@shared_task(name="payments.settle")
-def settle(payment_id: str) -> None:
+@shared_task(name="payments.resolve")
+def resolve(payment_id: str) -> None:
     """Find out what became of a payment's unresolved operation; if its order no longer wants the
     money, release whatever turned up."""
     with transaction.atomic():

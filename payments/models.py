@@ -17,6 +17,12 @@ class PaymentStatus(models.TextChoices):
     FAILED = "FAILED", "declined"
     RELEASING = "RELEASING", "giving the hold back"
     RELEASED = "RELEASED", "hold given back"
+    LAPSED = "LAPSED", "hold gone before it was captured"
+    CAPTURING = "CAPTURING", "taking the money"
+    CAPTURED = "CAPTURED", "money taken"
+    REFUNDING = "REFUNDING", "giving the money back"
+    PARTLY_REFUNDED = "PARTLY_REFUNDED", "a part given back"
+    REFUNDED = "REFUNDED", "all given back"
 
 
 class Payment(models.Model):
@@ -34,10 +40,19 @@ class Payment(models.Model):
     capture_before = models.DateTimeField(
         null=True, blank=True, help_text="When the hold lapses, as Stripe says; never computed."
     )
+    charge = models.CharField(
+        max_length=64, blank=True, help_text="Stripe's id (ch_…) of what was captured."
+    )
+    captured_amount = MinorUnitsField(default=0)
+    stripe_fee = MinorUnitsField(default=0, help_text="What Stripe kept of the capture.")
+    refunded_amount = MinorUnitsField(default=0)
     created_at = models.DateTimeField(db_default=Now())
     authorized_at = models.DateTimeField(null=True, blank=True)
     failed_at = models.DateTimeField(null=True, blank=True)
     released_at = models.DateTimeField(null=True, blank=True)
+    lapsed_at = models.DateTimeField(null=True, blank=True)
+    captured_at = models.DateTimeField(null=True, blank=True)
+    refunded_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         ordering: ClassVar = ["-created_at", "-id"]
@@ -51,6 +66,18 @@ class Payment(models.Model):
             models.CheckConstraint(
                 condition=~models.Q(status=PaymentStatus.AUTHORIZED) | ~models.Q(payment_intent=""),
                 name="authorized_payment_has_intent",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(captured_amount__lte=models.F("amount")),
+                name="captured_at_most_what_was_held",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(refunded_amount__lte=models.F("captured_amount")),
+                name="refunded_at_most_what_was_captured",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(captured_amount=0) | ~models.Q(charge=""),
+                name="captured_payment_has_charge",
             ),
         ]
         indexes: ClassVar = [
@@ -71,6 +98,29 @@ class Kind(models.TextChoices):
 
     AUTHORIZE = "authorize", "authorize"
     VOID = "void", "void"
+    CAPTURE = "capture", "capture"
+    REFUND = "refund", "refund"
+    TRANSFER_RESTAURANT = "transfer_restaurant", "pay the restaurant"
+    TRANSFER_RUNNER = "transfer_runner", "pay the runner"
+    REVERSE_RESTAURANT = "reverse_restaurant", "take back from the restaurant"
+    REVERSE_RUNNER = "reverse_runner", "take back from the runner"
+
+
+class Leg(models.TextChoices):
+    """Whom a captured payment pays, besides the platform."""
+
+    RESTAURANT = "restaurant", "restaurant"
+    RUNNER = "runner", "runner"
+
+    @property
+    def transfer(self) -> Kind:
+        """The kind of operation that pays it."""
+        return Kind(f"transfer_{self.value}")
+
+    @property
+    def reversal(self) -> Kind:
+        """The kind of operation that takes the pay back."""
+        return Kind(f"reverse_{self.value}")
 
 
 class OperationState(models.TextChoices):
@@ -96,7 +146,7 @@ class Operation(models.Model):
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     payment = models.ForeignKey(Payment, on_delete=models.PROTECT, related_name="operations")
     order_id = models.UUIDField(db_index=True)
-    kind = models.CharField(max_length=16, choices=Kind)
+    kind = models.CharField(max_length=20, choices=Kind)
     n = models.PositiveSmallIntegerField(default=1)
     key = models.CharField(max_length=200, unique=True, help_text="Idempotency key at Stripe.")
     params = models.JSONField(help_text="The request as it is sent, each time.")
@@ -107,7 +157,7 @@ class Operation(models.Model):
     tries = models.PositiveIntegerField(default=1)
     read_only = models.BooleanField(
         default=False,
-        help_text="Stripe stored a 500 under this key: only reading can tell what happened.",
+        help_text="The key would only repeat the last answer: only reading can tell more.",
     )
     watched = models.BooleanField(
         default=False, help_text="Its order no longer waits for it; the janitor does."

@@ -1,6 +1,7 @@
 """Operations: written before the call, resolved by whoever learns the outcome."""
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -23,6 +24,8 @@ SCHEDULE = (10, 60, 300, 900, 3600, 10_800, 21_600, 43_200, 82_800)
 #: same key would make a new request, so it is never sent again.
 KEY_GOOD_FOR = timedelta(hours=23)
 CALL_A_PERSON_AFTER = timedelta(hours=48)
+#: What these make is found by its metadata; the others change an intent that is known.
+_MAKE_AN_OBJECT = frozenset(Kind) - {Kind.VOID, Kind.CAPTURE}
 #: Well beyond the longest a call can take. If the process that made it dies and its run does not
 #: come back to it either, the janitor looks then.
 IN_FLIGHT = timedelta(seconds=60)
@@ -52,11 +55,28 @@ def latest(payment: Payment, kind: Kind) -> Operation | None:
     )
 
 
-def intend(payment: Payment, kind: Kind, params: dict[str, Any], n: int) -> Call:
-    """Write down the call that is about to be made. Committed before it is."""
+def intend(
+    payment: Payment,
+    kind: Kind,
+    params: dict[str, Any],
+    *,
+    after: Operation | None = None,
+    amount: int | None = None,
+) -> Call:
+    """Write down the call that is about to be made, over `amount` (or all of the payment).
+    Committed before it is made. `after` is the failed operation that it follows.
+
+    The payment's lock is held, so nobody else intends anything about it meanwhile.
+    """
     operation_id = new_id()
-    if kind == Kind.AUTHORIZE:
-        params["metadata"]["operation_id"] = str(operation_id)
+    n = after.n + 1 if after else 1
+    if kind in _MAKE_AN_OBJECT:
+        metadata = {
+            "order_id": str(payment.order_id),
+            "env": settings.CAMPUSG_ENV,
+            "operation_id": str(operation_id),
+        }
+        params = params | {"metadata": metadata}
     operation = Operation.objects.create(
         id=operation_id,
         payment=payment,
@@ -65,7 +85,7 @@ def intend(payment: Payment, kind: Kind, params: dict[str, Any], n: int) -> Call
         n=n,
         key=f"campusg:{settings.CAMPUSG_ENV}:{payment.order_id}:{kind}:{n}",
         params=params,
-        amount=payment.amount,
+        amount=payment.amount if amount is None else amount,
         currency=payment.currency,
         next_try_at=Now() + IN_FLIGHT,
     )
@@ -83,17 +103,29 @@ def repeat(operation: Operation) -> Call:
 
 def perform(call: Call) -> Reply:
     """Make the call. Network only; raises RuntimeError inside a transaction."""
-    match call.kind, call.read_only:
-        case Kind.AUTHORIZE, False:
-            return gateway.authorize(call.key, call.params)
-        case Kind.AUTHORIZE, True:
-            return gateway.find_authorization(
-                call.params["customer"], str(call.operation_id), call.sent_at
-            )
-        case Kind.VOID, False:
-            return gateway.void(call.key, call.params)
-        case _:
-            return gateway.find_void(call.params["payment_intent"])
+    ask, look = _AT_STRIPE[call.kind]
+    if call.read_only:
+        return look(call.params, str(call.operation_id), call.sent_at)
+    return ask(call.key, call.params)
+
+
+#: How each kind is asked for, and how it is looked for.
+_AT_STRIPE: dict[
+    Kind,
+    tuple[
+        Callable[[str, dict[str, Any]], Reply],
+        Callable[[dict[str, Any], str, datetime], Reply],
+    ],
+] = {
+    Kind.AUTHORIZE: (gateway.authorize, gateway.find_authorization),
+    Kind.VOID: (gateway.void, gateway.find_void),
+    Kind.CAPTURE: (gateway.capture, gateway.find_capture),
+    Kind.REFUND: (gateway.refund, gateway.find_refund),
+    Kind.TRANSFER_RESTAURANT: (gateway.transfer, gateway.find_transfer),
+    Kind.TRANSFER_RUNNER: (gateway.transfer, gateway.find_transfer),
+    Kind.REVERSE_RESTAURANT: (gateway.reverse, gateway.find_reversal),
+    Kind.REVERSE_RUNNER: (gateway.reverse, gateway.find_reversal),
+}
 
 
 def save_reply(operation: Operation, reply: Reply) -> bool:
@@ -112,7 +144,7 @@ def save_reply(operation: Operation, reply: Reply) -> bool:
             _call_a_person(operation)
         case Outcome.UNKNOWN | Outcome.NOT_RUN:
             operation.state = OperationState.UNKNOWN
-            operation.read_only = operation.read_only or reply.stored_500
+            operation.read_only = operation.read_only or reply.read_only
             operation.next_try_at = _next_try(operation, reply)
             if age(operation) > CALL_A_PERSON_AFTER:
                 _call_a_person(operation)
@@ -152,14 +184,15 @@ def _next_try(operation: Operation, reply: Reply) -> datetime:
     the schedule, measured from its first sending."""
     now, passed = now_of(operation), age(operation)
     if reply.outcome is Outcome.NOT_RUN:
-        return now + _scaled(min(60.0, 2.0 ** min(operation.tries - 1, 6)))
-    due = next((s for s in SCHEDULE if _scaled(s) > passed), None)
+        return now + scaled(min(60.0, 2.0 ** min(operation.tries - 1, 6)))
+    due = next((s for s in SCHEDULE if scaled(s) > passed), None)
     if due is not None:
-        return operation.sent_at + _scaled(due)
-    return max(now + _scaled(SCHEDULE[1]), operation.sent_at + CALL_A_PERSON_AFTER)
+        return operation.sent_at + scaled(due)
+    return max(now + scaled(SCHEDULE[1]), operation.sent_at + CALL_A_PERSON_AFTER)
 
 
-def _scaled(seconds: float) -> timedelta:
+def scaled(seconds: float) -> timedelta:
+    """So many seconds, stretched or shrunk by `STRIPE_RETRY_SCALE`."""
     return timedelta(seconds=seconds * settings.STRIPE_RETRY_SCALE)
 
 

@@ -2,8 +2,16 @@
 
 from rest_framework import serializers
 
-from campusg.api.serializers import OpsFields
-from payments.models import Payment
+from campusg.api.serializers import Looking, OpsFields
+from payments.models import Payment, PaymentStatus
+
+
+class PaymentsLooking(Looking):
+    """Which payments to list."""
+
+    order_id = serializers.UUIDField(required=False)
+    customer_id = serializers.UUIDField(required=False)
+    status = serializers.ChoiceField(PaymentStatus.choices, required=False)
 
 
 class PaymentSerializer(OpsFields, serializers.ModelSerializer):

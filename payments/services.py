@@ -1,21 +1,31 @@
-"""The front door of payments: hold an order's money on its customer's card, and give it back.
+"""The front door of payments: hold an order's money on its customer's card, take it, let it go.
 
-Each of the two is *prepared* in one transaction, *called* outside any, and *recorded* in another.
-Whoever learns an outcome records it: a step of a saga, the janitor, later a webhook.
+Each call is *prepared* in one transaction, *made* outside any, and *recorded* in another. Whoever
+learns an outcome records it: a step of a saga, the janitor, later a webhook. Paying on and giving
+back are next door, in `payouts` and `refunds`.
 """
 
 from collections.abc import Mapping
 from typing import TypedDict
 from uuid import UUID
 
-from django.conf import settings
-from django.db.models.functions import Now
-
 from campusg.errors import Refused
-from events.services import record as record_event
 from payments import operations
-from payments.errors import OperatorNeeded, PaymentDeclined, PaymentUnanswered
+from payments.errors import (
+    NothingHeld,
+    OperatorNeeded,
+    PaymentBusy,
+    PaymentDeclined,
+    PaymentUnanswered,
+)
 from payments.gateway import HOLD_STANDS, Reply
+from payments.learning import (
+    learn,
+    operator_needed,
+    payment_of,
+    repeated_or_refused,
+    unresolved,
+)
 from payments.models import (
     UNRESOLVED,
     Kind,
@@ -35,6 +45,15 @@ class Authorized(TypedDict):
 
     payment_id: UUID
     payment_operation_id: UUID
+
+
+class Captured(TypedDict):
+    """What came of taking the money: `captured` minor units, 0 when it could not be taken."""
+
+    captured: int
+    stripe_fee: int
+    charge: str
+    capture_operation_id: UUID
 
 
 def prepare_authorization(
@@ -70,17 +89,52 @@ def prepare_authorization(
         # A card that wants its owner's confirmation is declined here and now.
         "error_on_requires_action": True,
         "transfer_group": str(order_id),
-        "metadata": {"order_id": str(order_id), "env": settings.CAMPUSG_ENV},
         "expand": ["latest_charge"],
     }
-    return operations.intend(payment, Kind.AUTHORIZE, params, operation.n + 1 if operation else 1)
+    return operations.intend(payment, Kind.AUTHORIZE, params, after=operation)
 
 
 def record_authorization(call: Call, reply: Reply) -> Authorized | Refused | Unknown:
     """Save what Stripe answered to an authorization, and say what it means for the order."""
-    payment, operation = _locked(call)
-    _learn(payment, operation, reply)
-    return _authorization(payment, operation)
+    return _authorization(*learn(call, reply))
+
+
+def prepare_capture(*, order_id: UUID, amount: int) -> Call | Captured | Refused | Unknown:
+    """Write the intention to take `amount` minor units of the hold and release the rest; the call
+    to make, or what is known already.
+
+    Raises PaymentBusy while the hold is being given back, and NothingHeld if there never was one.
+    A hold that is gone is asked for all the same: Stripe knows best.
+    """
+    payment = payment_of(order_id)
+    operation = operations.latest(payment, Kind.CAPTURE)
+    if operation is not None and operation.state == OperationState.SUCCEEDED:
+        return _captured(payment, operation)
+    if operation is not None and operation.state != OperationState.FAILED:
+        return repeated_or_refused(operation)
+    if payment.status == PaymentStatus.RELEASING:
+        raise PaymentBusy("The hold on the card is being given back.")
+    if not payment.payment_intent:
+        raise NothingHeld("Nothing is held on the card for this order.")
+    payment.status = PaymentStatus.CAPTURING
+    payment.save(update_fields=["status"])
+    params = {"payment_intent": payment.payment_intent, "amount": amount}
+    return operations.intend(payment, Kind.CAPTURE, params, after=operation, amount=amount)
+
+
+def record_capture(call: Call, reply: Reply) -> Captured | Refused | Unknown | Again:
+    """Save what Stripe answered to a capture. A refusal is no refusal here: what was delivered is
+    delivered, so it comes out as nothing captured."""
+    payment, operation = learn(call, reply)
+    match operation.state:
+        case OperationState.FAILED if operation.code == HOLD_STANDS:
+            return Again()
+        case OperationState.SUCCEEDED | OperationState.FAILED:
+            return _captured(payment, operation)
+        case OperationState.NEEDS_OPERATOR:
+            return operator_needed(operation)
+        case _:
+            return unresolved(operation)
 
 
 def prepare_release(*, order_id: UUID) -> Call | Refused | None:
@@ -88,16 +142,18 @@ def prepare_release(*, order_id: UUID) -> Call | Refused | None:
 
     An authorization whose outcome is unknown is sent once more under its own key first: then
     either the original is told to us, or ours is the only one there will ever be. Only after
-    that is it cancelled.
+    that is it cancelled. Raises PaymentBusy when the money is being taken or is taken.
     """
     payment = Payment.objects.select_for_update().filter(order_id=order_id).first()
-    if payment is None or payment.status == PaymentStatus.RELEASED:
+    if payment is None or payment.status in (PaymentStatus.RELEASED, PaymentStatus.LAPSED):
         return None
     authorization = operations.latest(payment, Kind.AUTHORIZE)
     if authorization is None or authorization.state == OperationState.FAILED:
         return None
     if authorization.state == OperationState.NEEDS_OPERATOR:
-        return _operator_needed(authorization)
+        return operator_needed(authorization)
+    if payment.status not in _RELEASABLE:
+        raise PaymentBusy(f"The money of this order can't be released: {payment.status}.")
     if payment.status != PaymentStatus.RELEASING:
         payment.status = PaymentStatus.RELEASING
         payment.save(update_fields=["status"])
@@ -106,10 +162,12 @@ def prepare_release(*, order_id: UUID) -> Call | Refused | None:
     return _prepare_void(payment, authorization)
 
 
+_RELEASABLE = (PaymentStatus.AUTHORIZING, PaymentStatus.AUTHORIZED, PaymentStatus.RELEASING)
+
+
 def record_release(call: Call, reply: Reply) -> Mapping | Refused | Unknown | Again:
     """Save what Stripe answered on the way to releasing; an empty mapping once nothing is held."""
-    payment, operation = _locked(call)
-    _learn(payment, operation, reply)
+    _, operation = learn(call, reply)
     match operation.state, operation.kind:
         case ((OperationState.UNKNOWN | OperationState.SENT), kind):
             if kind == Kind.AUTHORIZE and operations.overdue(operation):
@@ -118,9 +176,9 @@ def record_release(call: Call, reply: Reply) -> Mapping | Refused | Unknown | Ag
                 operation.watched = True
                 operation.save(update_fields=["watched"])
                 return {}
-            return _unresolved(operation)
+            return unresolved(operation)
         case OperationState.NEEDS_OPERATOR, _:
-            return _operator_needed(operation)
+            return operator_needed(operation)
         case OperationState.SUCCEEDED, Kind.VOID:
             return {}
         case OperationState.FAILED, Kind.VOID if operation.code == HOLD_STANDS:
@@ -131,11 +189,19 @@ def record_release(call: Call, reply: Reply) -> Mapping | Refused | Unknown | Ag
             return Again()
 
 
+def paid_by_card(*, order_id: UUID) -> int:
+    """What the order's card has paid and not got back, in minor units."""
+    paid = Payment.objects.filter(order_id=order_id).values_list(
+        "captured_amount", "refunded_amount"
+    )
+    return sum(captured - refunded for captured, refunded in paid)
+
+
 def prepare_resolution(*, payment_id: UUID) -> Call | Refused | None:
     """For the janitor: the call that finds out what is unresolved about a payment, or that voids
     what turned up after its order stopped wanting it; None when there is neither."""
     payment = Payment.objects.select_for_update().get(pk=payment_id)
-    for kind in (Kind.AUTHORIZE, Kind.VOID):
+    for kind in Kind:
         operation = operations.latest(payment, kind)
         if operation is not None and operation.state in UNRESOLVED:
             return operations.repeat(operation)
@@ -147,42 +213,28 @@ def prepare_resolution(*, payment_id: UUID) -> Call | Refused | None:
 
 def record_resolution(call: Call, reply: Reply) -> bool:
     """Save what the janitor was told; True when the payment needs another call."""
-    payment, operation = _locked(call)
-    _learn(payment, operation, reply)
+    payment, operation = learn(call, reply)
     found = (operation.kind, operation.state) == (Kind.AUTHORIZE, OperationState.SUCCEEDED)
     return found and payment.status == PaymentStatus.RELEASING
 
 
 def _prepare_void(payment: Payment, authorization: Operation) -> Call | Refused | None:
     void = operations.latest(payment, Kind.VOID)
-    if void is not None and void.state in UNRESOLVED:
-        return operations.repeat(void)
     if void is not None and void.state == OperationState.SUCCEEDED:
         return None
-    if void is not None and void.state == OperationState.NEEDS_OPERATOR:
-        return _operator_needed(void)
+    if void is not None and void.state != OperationState.FAILED:
+        return repeated_or_refused(void)
     params = {"payment_intent": authorization.stripe_id, "cancellation_reason": "abandoned"}
-    return operations.intend(payment, Kind.VOID, params, void.n + 1 if void else 1)
+    return operations.intend(payment, Kind.VOID, params, after=void)
 
 
-def _learn(payment: Payment, operation: Operation, reply: Reply) -> None:
-    """The reply's effect on operation and payment, once, with its event in the same transaction."""
-    if not operations.save_reply(operation, reply):
-        return
-    data = {"payment_id": str(payment.pk), "amount": payment.amount, "currency": payment.currency}
-    if operation.kind == Kind.AUTHORIZE and operation.state == OperationState.SUCCEEDED:
-        payment.payment_intent = operation.stripe_id or ""
-        payment.capture_before = reply.capture_before
-        payment.authorized_at = operation.resolved_at
-        if payment.status == PaymentStatus.AUTHORIZING:
-            payment.status = PaymentStatus.AUTHORIZED
-        record_event(type="payment.authorized", order_id=payment.order_id, data=data)
-    elif operation.kind == Kind.AUTHORIZE and operation.state == OperationState.FAILED:
-        payment.status, payment.failed_at = PaymentStatus.FAILED, operation.resolved_at
-    elif operation.kind == Kind.VOID and operation.state == OperationState.SUCCEEDED:
-        payment.status, payment.released_at = PaymentStatus.RELEASED, operation.resolved_at
-        record_event(type="payment.released", order_id=payment.order_id, data=data)
-    payment.save()
+def _captured(payment: Payment, operation: Operation) -> Captured:
+    return {
+        "captured": payment.captured_amount,
+        "stripe_fee": payment.stripe_fee,
+        "charge": payment.charge,
+        "capture_operation_id": operation.pk,
+    }
 
 
 def _authorization(payment: Payment, operation: Operation) -> Authorized | Refused | Unknown:
@@ -192,29 +244,14 @@ def _authorization(payment: Payment, operation: Operation) -> Authorized | Refus
         case OperationState.FAILED:
             return PaymentDeclined(operation.message)
         case OperationState.NEEDS_OPERATOR:
-            return _operator_needed(operation)
+            return operator_needed(operation)
         case _ if operations.overdue(operation):
             return PaymentUnanswered(
                 f"Stripe has not answered {operation.key} for "
                 f"{int(operations.age(operation).total_seconds())} s; the order can't wait longer."
             )
         case _:
-            return _unresolved(operation)
-
-
-def _unresolved(operation: Operation) -> Unknown:
-    why = f"{operation.key}: {operation.code} {operation.message}".strip()
-    return Unknown(operation.next_try_at or operations.now_of(operation), why)
-
-
-def _operator_needed(operation: Operation) -> OperatorNeeded:
-    return OperatorNeeded(f"{operation.key} needs a person: {operation.message}")
-
-
-def _locked(call: Call) -> tuple[Payment, Operation]:
-    payment = Payment.objects.select_for_update().get(pk=call.payment_id)
-    operation = Operation.objects.select_for_update().annotate(db_now=Now())
-    return payment, operation.get(pk=call.operation_id)
+            return unresolved(operation)
 
 
 def _locked_or_new(order_id: UUID, customer_id: UUID, amount: int, currency: str) -> Payment:

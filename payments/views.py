@@ -3,11 +3,14 @@
 from typing import Any
 
 from django.db.models import QuerySet
+from drf_spectacular.utils import extend_schema
 from rest_framework import generics
+from rest_framework.request import Request
+from rest_framework.response import Response
 
 from campusg.api.permissions import sees_all
 from payments.models import Payment
-from payments.serializers import PaymentSerializer
+from payments.serializers import PaymentSerializer, PaymentsLooking
 
 
 def seen_by(user: Any) -> QuerySet[Payment]:
@@ -23,7 +26,12 @@ class Payments(generics.ListAPIView):
 
     def get_queryset(self) -> QuerySet[Payment]:
         """What this user may see."""
-        return seen_by(self.request.user)
+        return PaymentsLooking.narrow(seen_by(self.request.user), self.request)
+
+    @extend_schema(parameters=[PaymentsLooking])
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Payments, newest first."""
+        return super().get(request, *args, **kwargs)
 
 
 class OnePayment(generics.RetrieveAPIView):

@@ -1,6 +1,6 @@
 -- What must be true of the money, as queries that return the rows where it is not.
 -- Each begins with its name and a sentence; `manage.py verify_books` runs them all, and so can psql.
--- A run is live while it is RUNNING, WAITING, COMPENSATING or PARKED.
+-- A run is live while it is RUNNING, WAITING, COMPENSATING or PARKED; its key begins with its order.
 
 -- name: I01 journal balanced
 -- In every journal debits equal credits, on each layer and in each currency.
@@ -33,11 +33,12 @@ SELECT j.id AS journal_id, j.key
  WHERE NOT EXISTS (SELECT FROM escrow_entry e WHERE e.journal_id = j.id);
 
 -- name: I05 finished order left nothing
--- A finished order leaves every one of its accounts at zero, on either layer.
+-- A finished order leaves every one of its accounts at zero, on either layer; what is owed to or by
+-- a payee stands on that payee's.
 SELECT o.id AS order_id, o.status, a.code, e.layer,
        sum(CASE e.side WHEN a.normal_side THEN e.amount ELSE -e.amount END) AS balance
   FROM orders_order o
-  JOIN escrow_account a ON a.order_id = o.id
+  JOIN escrow_account a ON a.order_id = o.id AND a.owner IS NULL
   JOIN escrow_entry e ON e.account_id = a.id
  WHERE o.status IN ('COMPLETED', 'CANCELLED')
  GROUP BY o.id, a.id, e.layer
@@ -66,14 +67,24 @@ SELECT 'lines', o.id, o.food_fee
 HAVING o.food_fee <> coalesce(sum(i.unit_price * i.quantity), 0);
 
 -- name: I08 operation asks for its payment
--- An operation is about the order and amount of its payment, and the payment about its order's.
+-- An operation is about its payment's order and for no more than its amount, and the payment about
+-- its order's; what is given back or paid on is never more than what was captured.
 SELECT 'operation' AS what, op.id, op.order_id, op.amount, p.amount AS expected
   FROM payments_operation op JOIN payments_payment p ON p.id = op.payment_id
- WHERE (op.order_id, op.amount) <> (p.order_id, p.amount)
+ WHERE op.order_id <> p.order_id OR op.amount > p.amount
+    OR (op.kind IN ('authorize', 'void') AND op.amount <> p.amount)
  UNION ALL
 SELECT 'payment', p.id, p.order_id, p.amount, o.total
   FROM payments_payment p JOIN orders_order o ON o.id = p.order_id
- WHERE p.amount <> o.total OR p.customer_id <> o.customer_id;
+ WHERE p.amount <> o.total OR p.customer_id <> o.customer_id
+ UNION ALL
+SELECT 'beyond the capture', p.id, p.order_id, x.amount, p.captured_amount
+  FROM payments_payment p
+  JOIN (SELECT payment_id, sum(amount) AS amount
+          FROM payments_operation
+         WHERE state <> 'failed' AND (kind = 'refund' OR kind LIKE 'transfer\_%')
+         GROUP BY payment_id, kind = 'refund') x ON x.payment_id = p.id
+ WHERE x.amount > p.captured_amount;
 
 -- name: I09 one live operation
 -- An order has at most one operation of a kind that has not failed.
@@ -84,23 +95,35 @@ SELECT order_id, kind, count(*) AS operations
 HAVING count(*) > 1;
 
 -- name: I10 payment says what happened
--- A payment's status is what its operations came to.
+-- A payment's status and amounts are what its operations came to; what was captured was not voided.
 WITH known AS (
-    SELECT p.id, p.order_id, p.status, p.payment_intent,
+    SELECT p.id, p.order_id, p.status, p.payment_intent, p.captured_amount, p.refunded_amount,
            max(op.stripe_id) FILTER (WHERE op.kind = 'authorize' AND op.state = 'succeeded') AS held,
            coalesce(bool_or(op.kind = 'authorize' AND op.state <> 'failed'), false) AS may_be_held,
-           coalesce(bool_or(op.kind = 'void' AND op.state = 'succeeded'), false) AS voided
+           coalesce(bool_or(op.kind = 'void' AND op.state = 'succeeded'), false) AS voided,
+           coalesce(sum(op.amount) FILTER (WHERE op.kind = 'capture' AND op.state = 'succeeded'), 0)
+               AS captured,
+           coalesce(sum(op.amount) FILTER (WHERE op.kind = 'refund' AND op.state = 'succeeded'), 0)
+               AS refunded
       FROM payments_payment p LEFT JOIN payments_operation op ON op.payment_id = p.id
      GROUP BY p.id
 )
-SELECT id AS payment_id, order_id, status, held AS intent, voided
+SELECT id AS payment_id, order_id, status, held AS intent, voided, captured, refunded
   FROM known
- WHERE CASE status
+ WHERE (captured_amount, refunded_amount) <> (captured, refunded)
+    OR (voided AND captured > 0)
+    OR CASE status
            WHEN 'AUTHORIZING' THEN held IS NOT NULL OR voided
-           WHEN 'AUTHORIZED' THEN held IS DISTINCT FROM payment_intent OR voided
+           WHEN 'AUTHORIZED' THEN held IS DISTINCT FROM payment_intent OR voided OR captured > 0
            WHEN 'FAILED' THEN may_be_held OR voided
            WHEN 'RELEASING' THEN voided
            WHEN 'RELEASED' THEN held IS NULL OR NOT voided
+           WHEN 'LAPSED' THEN held IS NULL OR captured > 0
+           WHEN 'CAPTURING' THEN held IS NULL OR captured > 0
+           WHEN 'CAPTURED' THEN captured = 0 OR refunded > 0
+           WHEN 'REFUNDING' THEN captured = 0 OR refunded > 0
+           WHEN 'PARTLY_REFUNDED' THEN refunded NOT BETWEEN 1 AND captured - 1
+           WHEN 'REFUNDED' THEN captured = 0 OR refunded <> captured
            ELSE true
        END;
 
@@ -129,6 +152,35 @@ HAVING CASE
                   AND r.status IN ('RUNNING', 'WAITING', 'COMPENSATING', 'PARKED'))
        END;
 
+-- name: I13 payout follows capture
+-- Nobody is paid for an order before its money was taken and its delivery, or what was done of it,
+-- is over.
+SELECT t.id AS operation_id, t.order_id, t.kind, o.status
+  FROM payments_operation t LEFT JOIN orders_order o ON o.id = t.order_id
+ WHERE t.kind LIKE 'transfer\_%' AND t.state <> 'failed'
+   AND (coalesce(o.status, '') NOT IN ('COMPLETING', 'COMPLETED', 'CANCELLING', 'CANCELLED')
+        OR NOT EXISTS (SELECT FROM payments_operation c
+                        WHERE c.payment_id = t.payment_id AND c.kind = 'capture'
+                          AND c.state = 'succeeded'));
+
+-- name: I14 payout goes to the order's own payee
+-- What is owed or paid for an order is owed and paid to its own restaurant and runner.
+SELECT 'account' AS what, a.id::text, a.order_id, a.owner::text AS payee
+  FROM escrow_account a JOIN orders_order o ON o.id = a.order_id
+ WHERE (a.code = 'restaurant_payable' AND a.owner IS DISTINCT FROM o.restaurant_id)
+    OR (a.code = 'runner_payable' AND a.owner IS DISTINCT FROM o.runner_id)
+    OR (a.code = 'payee_receivable' AND a.owner IS DISTINCT FROM o.restaurant_id
+        AND a.owner IS DISTINCT FROM o.runner_id)
+ UNION ALL
+SELECT 'transfer', t.id::text, t.order_id, t.params ->> 'destination'
+  FROM payments_operation t
+  JOIN orders_order o ON o.id = t.order_id
+  JOIN orders_restaurant k ON k.id = o.restaurant_id
+  -- An account may have been replaced since; it may not be somebody else's.
+  JOIN users_payoutaccount a ON a.stripe_account_id = t.params ->> 'destination'
+ WHERE (t.kind = 'transfer_restaurant' AND a.user_id <> k.owner_id)
+    OR (t.kind = 'transfer_runner' AND a.user_id IS DISTINCT FROM o.runner_id);
+
 -- name: I15 runner where needed
 -- An order has a runner exactly in the states that need one.
 SELECT id AS order_id, status, runner_id
@@ -136,6 +188,89 @@ SELECT id AS order_id, status, runner_id
  WHERE (status IN ('PENDING', 'AWAITING_PAYMENT', 'CREATED') AND runner_id IS NOT NULL)
     OR (status IN ('ACCEPTED', 'PLACED', 'ON_THE_WAY', 'DELIVERED', 'COMPLETING', 'COMPLETED',
                    'COMPLETED_UNPAID') AND runner_id IS NULL);
+
+-- name: I16 captured is passed on
+-- What the customer of an ended order paid is owed, to the cent, to restaurant, runner and platform,
+-- without what went back from escrow.
+SELECT o.id AS order_id, o.status, p.captured_amount, coalesce(b.passed_on, 0) AS passed_on,
+       coalesce(b.went_back, 0) AS went_back
+  FROM orders_order o
+  JOIN payments_payment p ON p.order_id = o.id
+  LEFT JOIN (
+       SELECT j.order_id,
+              sum(e.amount) FILTER (WHERE j.kind = 'release' AND e.side = 'C') AS passed_on,
+              sum(CASE e.side WHEN 'D' THEN e.amount ELSE -e.amount END) FILTER (
+                  WHERE j.kind IN ('refund', 'refund_failed') AND a.code LIKE 'escrow\_%')
+                  AS went_back
+         FROM escrow_journal j
+         JOIN escrow_entry e ON e.journal_id = j.id AND e.layer = 'posted'
+         JOIN escrow_account a ON a.id = e.account_id
+        GROUP BY j.order_id) b ON b.order_id = o.id
+ WHERE o.status IN ('COMPLETED', 'COMPLETED_UNPAID', 'CANCELLED')
+   AND p.captured_amount <> coalesce(b.passed_on, 0) + coalesce(b.went_back, 0);
+
+-- name: I17 call that moved money is booked once
+-- Each capture, refund, transfer and reversal that Stripe did has one journal of its amount, unless a
+-- run is still at work on the order; one that failed has none.
+SELECT op.id AS operation_id, op.order_id, op.kind, op.state, op.amount, count(j.id) AS journals,
+       sum(b.amount) AS booked
+  FROM payments_operation op
+  LEFT JOIN escrow_journal j
+    ON j.operation_id = op.id
+   AND j.kind = CASE op.kind WHEN 'capture' THEN 'capture' WHEN 'refund' THEN 'refund_done'
+                             WHEN 'transfer_restaurant' THEN 'pay_out'
+                             WHEN 'transfer_runner' THEN 'pay_out' ELSE 'reverse_payout' END
+  LEFT JOIN LATERAL (
+       SELECT max(e.amount) AS amount
+         FROM escrow_entry e JOIN escrow_account a ON a.id = e.account_id
+        WHERE e.journal_id = j.id AND a.code = 'stripe_clearing') b ON true
+ WHERE op.kind NOT IN ('authorize', 'void') AND op.state IN ('succeeded', 'failed')
+ GROUP BY op.id
+HAVING CASE
+           WHEN op.state = 'failed' THEN count(j.id) > 0
+           WHEN count(j.id) = 0 THEN NOT EXISTS (
+               SELECT FROM sagas_run r
+                WHERE split_part(r.key, ':', 1) = op.order_id::text
+                  AND r.status IN ('RUNNING', 'WAITING', 'COMPENSATING', 'PARKED'))
+           ELSE count(j.id) > 1 OR sum(b.amount) <> op.amount
+       END;
+
+-- name: I18 clearing is what stands at Stripe
+-- What an order's journals left on the clearing account is what Stripe took, less its fee, less what
+-- it gave back and paid on, unless a run is still at work on the order.
+SELECT p.order_id, s.stands, coalesce(b.booked, 0) AS booked
+  FROM payments_payment p
+ CROSS JOIN LATERAL (
+       SELECT p.captured_amount - p.stripe_fee
+              + coalesce(sum(CASE WHEN op.kind LIKE 'reverse\_%' THEN op.amount
+                                  WHEN op.kind LIKE 'transfer\_%' OR op.kind = 'refund'
+                                  THEN -op.amount END), 0) AS stands
+         FROM payments_operation op
+        WHERE op.payment_id = p.id AND op.state = 'succeeded') s
+  LEFT JOIN (
+       SELECT j.order_id, sum(CASE e.side WHEN 'D' THEN e.amount ELSE -e.amount END) AS booked
+         FROM escrow_journal j
+         JOIN escrow_entry e ON e.journal_id = j.id
+         JOIN escrow_account a ON a.id = e.account_id AND a.code = 'stripe_clearing'
+        GROUP BY j.order_id) b ON b.order_id = p.order_id
+ WHERE s.stands <> coalesce(b.booked, 0)
+   AND NOT EXISTS (SELECT FROM sagas_run r
+                    WHERE split_part(r.key, ':', 1) = p.order_id::text
+                      AND r.status IN ('RUNNING', 'WAITING', 'COMPENSATING', 'PARKED'));
+
+-- name: I19 refund in flight is seen to
+-- What is promised back to a customer has an operation under way, a run at work on it, or a person.
+SELECT a.order_id, sum(CASE e.side WHEN 'C' THEN e.amount ELSE -e.amount END) AS in_flight
+  FROM escrow_account a JOIN escrow_entry e ON e.account_id = a.id
+ WHERE a.code = 'refund_in_flight'
+   AND NOT EXISTS (SELECT FROM payments_operation op
+                    WHERE op.order_id = a.order_id AND op.kind = 'refund'
+                      AND op.state IN ('sent', 'unknown', 'needs_operator'))
+   AND NOT EXISTS (SELECT FROM sagas_run r
+                    WHERE split_part(r.key, ':', 1) = a.order_id::text
+                      AND r.status IN ('RUNNING', 'WAITING', 'COMPENSATING', 'PARKED'))
+ GROUP BY a.order_id
+HAVING sum(CASE e.side WHEN 'C' THEN e.amount ELSE -e.amount END) <> 0;
 
 -- name: I20 no hold near its end
 -- The card's promise to an order on its way lasts at least another 12 hours.
@@ -255,23 +390,31 @@ SELECT r.id AS journal_id, r.reverses_id
           FROM escrow_entry WHERE journal_id = r.id));
 
 -- name: I33 hold is what the books say
--- While a hold stands its customer's and its three escrow accounts hold its amounts; then nothing.
-SELECT h.id AS hold_id, h.order_id, h.status, h.total, customer, food, delivery, platform
+-- While a hold stands its customer's and its three escrow accounts hold its amounts, pending; once it
+-- is captured escrow holds, posted, what the customer has not got back; then nothing.
+SELECT h.id AS hold_id, h.order_id, h.status, h.total, layer, customer, food, delivery, platform
   FROM escrow_hold h
+ CROSS JOIN (VALUES ('pending', 'HELD'), ('posted', 'CAPTURED')) expected (layer, status)
   LEFT JOIN (
-       SELECT a.order_id,
+       SELECT a.order_id, e.layer,
               sum(signed) FILTER (WHERE a.code = 'customer_hold') AS customer,
               sum(signed) FILTER (WHERE a.code = 'escrow_food') AS food,
               sum(signed) FILTER (WHERE a.code = 'escrow_delivery') AS delivery,
               sum(signed) FILTER (WHERE a.code = 'escrow_platform') AS platform
          FROM escrow_account a
-         JOIN escrow_entry e ON e.account_id = a.id AND e.layer = 'pending'
+         JOIN escrow_entry e ON e.account_id = a.id
         CROSS JOIN LATERAL (
               SELECT CASE e.side WHEN a.normal_side THEN e.amount ELSE -e.amount END AS signed) s
-        GROUP BY a.order_id) books ON books.order_id = h.order_id
- CROSS JOIN LATERAL (SELECT CASE h.status WHEN 'HELD' THEN 1 ELSE 0 END AS held) still
+        GROUP BY a.order_id, e.layer) books USING (order_id, layer)
  WHERE ROW(coalesce(customer, 0), coalesce(food, 0), coalesce(delivery, 0), coalesce(platform, 0))
-       <> ROW(held * h.total, held * h.food_fee, held * h.delivery_fee, held * h.platform_fee);
+       <> CASE
+              WHEN h.status <> expected.status THEN ROW(0::numeric, 0::numeric, 0::numeric, 0::numeric)
+              WHEN layer = 'pending' THEN ROW(h.total::numeric, h.food_fee::numeric,
+                                              h.delivery_fee::numeric, h.platform_fee::numeric)
+              ELSE ROW(0::numeric, (h.captured_food - h.refunded_food)::numeric,
+                       (h.captured_delivery - h.refunded_delivery)::numeric,
+                       (h.captured_platform - h.refunded_platform)::numeric)
+          END;
 
 -- name: I34 cancelled order holds nobody's money
 -- A cancelled order has no hold and no authorization, unless a run or an operation still sees to it.
@@ -280,13 +423,14 @@ SELECT o.id AS order_id, h.status AS hold, p.status AS payment, p.payment_intent
   LEFT JOIN escrow_hold h ON h.order_id = o.id
   LEFT JOIN payments_payment p ON p.order_id = o.id
  WHERE o.status = 'CANCELLED'
-   AND (h.status = 'HELD' OR p.status = 'AUTHORIZED')
+   AND (h.status IN ('HELD', 'CAPTURED') OR p.status IN ('AUTHORIZED', 'CAPTURING'))
    AND NOT EXISTS (SELECT FROM sagas_run r
-                    WHERE r.saga = 'create_order' AND r.key = o.id::text
+                    WHERE split_part(r.key, ':', 1) = o.id::text
                       AND r.status IN ('RUNNING', 'WAITING', 'COMPENSATING', 'PARKED'));
 
 -- name: I35 standing hold has its authorization
--- A hold stands only on the succeeded authorization of the same order, while that is not given back.
+-- A hold stands only on the succeeded authorization of the same order, while that is neither taken
+-- nor given back, unless a run is at work on the order.
 SELECT h.id AS hold_id, h.order_id, h.payment_operation_id, op.state, p.status AS payment
   FROM escrow_hold h
   JOIN orders_order o ON o.id = h.order_id
@@ -294,7 +438,11 @@ SELECT h.id AS hold_id, h.order_id, h.payment_operation_id, op.state, p.status A
     ON op.id = h.payment_operation_id AND op.order_id = h.order_id AND op.kind = 'authorize'
   LEFT JOIN payments_payment p ON p.id = op.payment_id
  WHERE h.status = 'HELD'
-   AND (op.state, p.status) IS DISTINCT FROM ('succeeded', 'AUTHORIZED');
+   AND (op.state IS DISTINCT FROM 'succeeded'
+        OR (p.status <> 'AUTHORIZED'
+            AND NOT EXISTS (SELECT FROM sagas_run r
+                             WHERE split_part(r.key, ':', 1) = h.order_id::text
+                               AND r.status IN ('RUNNING', 'WAITING', 'COMPENSATING', 'PARKED'))));
 
 -- name: I36 release is seen to
 -- A payment that is being given back has a run at work on it, an operation still watched, or a person.
@@ -327,6 +475,33 @@ SELECT what, id, x.order_id
         SELECT 'journal', id::text, order_id FROM escrow_journal WHERE order_id IS NOT NULL) x
  WHERE NOT EXISTS (SELECT FROM orders_order o WHERE o.id = x.order_id);
 
+-- name: I39 what is owed is being paid
+-- Whoever is owed for an ended order has a run that pays them, unless the customer still owes it to us.
+SELECT a.order_id, a.code, a.owner, a.currency,
+       sum(CASE e.side WHEN 'C' THEN e.amount ELSE -e.amount END) AS owed
+  FROM escrow_account a
+  JOIN orders_order o ON o.id = a.order_id
+  JOIN escrow_entry e ON e.account_id = a.id
+ WHERE a.code IN ('restaurant_payable', 'runner_payable') AND o.status <> 'COMPLETED_UNPAID'
+   AND NOT EXISTS (SELECT FROM sagas_run r
+                    WHERE split_part(r.key, ':', 1) = a.order_id::text
+                      AND r.status IN ('RUNNING', 'WAITING', 'COMPENSATING', 'PARKED'))
+ GROUP BY a.id
+HAVING sum(CASE e.side WHEN 'C' THEN e.amount ELSE -e.amount END) <> 0;
+
+-- name: I40 unpaid order has its claim
+-- A customer owes us the total of an order that is COMPLETED_UNPAID, and of no other.
+SELECT o.id AS order_id, o.status, o.total, coalesce(c.owed, 0) AS owed
+  FROM orders_order o
+  LEFT JOIN (SELECT a.order_id, sum(CASE e.side WHEN 'D' THEN e.amount ELSE -e.amount END) AS owed
+               FROM escrow_account a JOIN escrow_entry e ON e.account_id = a.id
+              WHERE a.code = 'customer_claim' GROUP BY a.order_id) c ON c.order_id = o.id
+ WHERE coalesce(c.owed, 0) <> CASE o.status WHEN 'COMPLETED_UNPAID' THEN o.total ELSE 0 END
+   AND NOT (o.status = 'COMPLETING' AND EXISTS (
+            SELECT FROM sagas_run r
+             WHERE r.saga = 'complete_order' AND r.key = o.id::text
+               AND r.status IN ('RUNNING', 'WAITING', 'COMPENSATING', 'PARKED')));
+
 -- name: E01 ended run is at rest
 -- A completed or compensated run has its end and no time to wake; a live one has no end.
 SELECT id AS run_id, saga, status, wake_at, lease_until, ended_at
@@ -355,16 +530,34 @@ SELECT r.id AS run_id, r.saga, r.status, r.position, l.value AS steps
    AND (r.position < 1 OR r.position > l.value::int);
 
 -- name: E04 run and order agree
--- After a completed create_order its order is on its way; after a compensated one it is cancelled.
-SELECT r.id AS run_id, r.key, r.status, o.status AS order_status
+-- After a completed create_order its order is on its way, after a compensated one cancelled; after a
+-- completed complete_order or cancel_order it has ended so.
+SELECT r.id AS run_id, r.saga, r.key, r.status, o.status AS order_status
   FROM sagas_run r
   LEFT JOIN orders_order o ON o.id::text = r.key
- WHERE r.saga = 'create_order'
-   AND ((r.status = 'COMPLETED' AND coalesce(o.status, 'PENDING') IN ('PENDING', 'AWAITING_PAYMENT'))
-        OR (r.status = 'COMPENSATED' AND o.status <> 'CANCELLED'));
+ WHERE CASE r.saga || ' ' || r.status
+           WHEN 'create_order COMPLETED'
+           THEN coalesce(o.status, 'PENDING') IN ('PENDING', 'AWAITING_PAYMENT')
+           WHEN 'create_order COMPENSATED' THEN o.status <> 'CANCELLED'
+           WHEN 'complete_order COMPLETED'
+           THEN coalesce(o.status, '') NOT IN ('COMPLETED', 'COMPLETED_UNPAID')
+           WHEN 'cancel_order COMPLETED' THEN o.status IS DISTINCT FROM 'CANCELLED'
+           ELSE false
+       END;
 
 -- name: E05 nothing due is left lying
 -- No due event is still pending a minute after its time.
 SELECT id AS event_id, event_type, entity_id, due_at
   FROM scheduler_scheduledevent
  WHERE status = 'PENDING' AND due_at < now() - interval '60 s';
+
+-- name: E06 lock has its owner
+-- An order that is being completed or cancelled has the run that does it.
+SELECT o.id AS order_id, o.status
+  FROM orders_order o
+ WHERE o.status IN ('COMPLETING', 'CANCELLING')
+   AND NOT EXISTS (SELECT FROM sagas_run r
+                    WHERE r.saga = CASE o.status WHEN 'COMPLETING' THEN 'complete_order'
+                                                 ELSE 'cancel_order' END
+                      AND r.key = o.id::text
+                      AND r.status IN ('RUNNING', 'WAITING', 'COMPENSATING', 'PARKED'));

@@ -1,10 +1,24 @@
 """Every saga of the project, made runnable: workers and publishers find them here."""
 
+from sagas.accept_order import accept_order
+from sagas.cancel_order import cancel_order
+from sagas.complete_order import complete_order
 from sagas.create_order import create_order
 from sagas.engine.tasks import on_fail, register, sweep
+from sagas.pay_out import pay_out
+from sagas.refund_order import refund_order
+from sagas.release_runner import release_runner
 from sagas.upkeep import set_missing_timers
 
-SAGAS = (create_order,)
+SAGAS = (
+    create_order,
+    accept_order,
+    release_runner,
+    complete_order,
+    pay_out,
+    cancel_order,
+    refund_order,
+)
 
 for saga in SAGAS:
     register(saga)

@@ -7,4 +7,5 @@ from sagas import views
 urlpatterns = [
     path("sagas", views.Runs.as_view(), name="sagas"),
     path("sagas/<uuid:pk>", views.OneRun.as_view(), name="saga"),
+    path("sagas/<uuid:pk>/cancel", views.CancelRun.as_view(), name="cancel-saga"),
 ]

@@ -4,11 +4,8 @@ from celery import shared_task
 
 from scheduler import services
 
-BATCH = 500
-
 
 @shared_task(name="scheduler.fire_due_events", ignore_result=True)
 def fire_due_events() -> None:
-    """Fire batch after batch, each its own transaction, until one comes back short."""
-    while services.fire_due(limit=BATCH) == BATCH:
-        pass
+    """Fire batch after batch until nothing is due."""
+    services.fire_all_due()

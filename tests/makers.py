@@ -9,8 +9,8 @@ from django.conf import settings
 from orders.models import Restaurant
 from payments.gateway import client
 from tests.factories import a_menu_item, a_person, a_restaurant
-from users.models import Role, User
-from users.services import save_card
+from users.models import PayoutAccount, Role, Transfers, User
+from users.services import save_card, save_payout_account
 
 
 def make_customer(card: str = "pm_card_visa") -> User:
@@ -64,3 +64,31 @@ def holds_of(order_id: UUID) -> list[dict[str, Any]]:
     reply = requests.get(f"{settings.STRIPE_API_BASE}/_sandbox/holds", timeout=10)
     holds: list[dict[str, Any]] = reply.json()["data"]
     return [hold for hold in holds if hold["order_id"] == str(order_id)]
+
+
+def make_payee(user: User) -> User:
+    """The user, with a connected account that may receive transfers."""
+    account = client().v1.accounts.create(
+        {"type": "express", "email": user.email, "capabilities": {"transfers": {"requested": True}}}
+    )
+    save_payout_account(user_id=user.id, stripe_account_id=account.id, transfers=Transfers.ACTIVE)
+    return user
+
+
+def make_runner() -> User:
+    """Somebody who delivers and can be paid for it."""
+    return make_payee(a_person(Role.RUNNER))
+
+
+def at_stripe(order_id: UUID) -> dict[str, Any]:
+    """What the sandbox says the order's money has done, in minor units."""
+    reply = requests.get(f"{settings.STRIPE_API_BASE}/_sandbox/orders", timeout=10)
+    orders: list[dict[str, Any]] = reply.json()["data"]
+    return next(order for order in orders if order["order_id"] == str(order_id))
+
+
+def change_account(user: User, **changes: Any) -> None:
+    """Stripe changes what the user's account may do, such as `transfers="inactive"`."""
+    account = PayoutAccount.objects.get(user=user).stripe_account_id
+    url = f"{settings.STRIPE_API_BASE}/_sandbox/accounts/{account}"
+    requests.post(url, json=changes, timeout=10).raise_for_status()

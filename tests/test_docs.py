@@ -58,3 +58,9 @@ def test_every_module_says_what_it_is_for() -> None:
         for module in (ROOT / package).rglob("*.py"):
             if module.stat().st_size and "migrations" not in module.parts:
                 assert ast.get_docstring(ast.parse(module.read_text())), module
+
+
+def test_every_test_that_a_page_names_is_there() -> None:
+    for page in PAGES:
+        for file, name in re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", page.read_text()):
+            assert f"def {name}(" in (ROOT / file).read_text(), f"{file}::{name}"

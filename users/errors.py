@@ -1,6 +1,6 @@
-"""Why somebody cannot order."""
+"""Why somebody cannot order, deliver, or be paid."""
 
-from campusg.errors import Refused
+from campusg.errors import Conflict, Refused
 
 
 class NotACustomer(Refused):
@@ -13,3 +13,15 @@ class NoSavedCard(Refused):
     """The customer has no card to pay with."""
 
     code = "no_saved_card"
+
+
+class NotARunner(Refused):
+    """The account doesn't exist, is switched off, or may not deliver."""
+
+    code = "not_a_runner"
+
+
+class CannotBePaid(Conflict):
+    """There is no account at Stripe to which money may be sent now."""
+
+    code = "cannot_be_paid"

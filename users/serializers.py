@@ -5,7 +5,8 @@ from rest_framework import serializers
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework_simplejwt.serializers import TokenRefreshSerializer
 
-from users.models import SavedCard, User
+from campusg.api.serializers import OpsFields, StrictSerializer
+from users.models import PayoutAccount, SavedCard, Transfers, User
 
 
 class CardSerializer(serializers.ModelSerializer):
@@ -29,6 +30,32 @@ class UserSerializer(serializers.ModelSerializer):
     def get_saved_card(self, user: User) -> dict[str, object] | None:
         card = getattr(user, "saved_card", None)
         return CardSerializer(card).data if card else None
+
+
+class NewCardSerializer(StrictSerializer):
+    """A card as Stripe's form in the browser names it; its number never comes to us."""
+
+    payment_method = serializers.RegexField(r"^pm_[A-Za-z0-9_]{1,60}$")
+
+
+class PayoutAccountSerializer(OpsFields, serializers.ModelSerializer):
+    """Where somebody is paid, and whether Stripe lets money be sent there."""
+
+    stripe_account_id = serializers.CharField(
+        required=False, help_text="For operators and services only."
+    )
+
+    class Meta:
+        model = PayoutAccount
+        fields = ("transfers", "stripe_account_id")
+        ops_fields = ("stripe_account_id",)
+
+
+class NewPayoutAccountSerializer(StrictSerializer):
+    """A connected account, as Stripe names it and says what it may do."""
+
+    stripe_account_id = serializers.RegexField(r"^acct_[A-Za-z0-9_]{1,60}$")
+    transfers = serializers.ChoiceField(Transfers.choices, default=Transfers.INACTIVE)
 
 
 class RefreshSerializer(TokenRefreshSerializer):

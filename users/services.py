@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import TypedDict
 from uuid import UUID
 
-from users.errors import NoSavedCard, NotACustomer
+from users.errors import CannotBePaid, NoSavedCard, NotACustomer, NotARunner
 from users.models import PayoutAccount, SavedCard, Transfers, User
 from users.models import Role as Role  # named by whoever makes accounts through this door
 
@@ -16,6 +16,12 @@ class Customer(TypedDict):
     payment_method: str
 
 
+class Runner(TypedDict):
+    """To which connected account a runner is paid, as Stripe named it."""
+
+    runner_account: str
+
+
 def get_customer(*, customer_id: UUID) -> Customer:
     """How this customer pays. Raises NotACustomer or NoSavedCard."""
     user = User.objects.select_related("saved_card").filter(id=customer_id, is_active=True).first()
@@ -25,6 +31,33 @@ def get_customer(*, customer_id: UUID) -> Customer:
     if card is None:
         raise NoSavedCard("Save a card first, then order.", field="customer_id")
     return {"stripe_customer": card.stripe_customer_id, "payment_method": card.payment_method_id}
+
+
+def get_runner(*, runner_id: UUID) -> Runner:
+    """Where this runner is paid. Raises NotARunner or CannotBePaid."""
+    runner = User.objects.filter(id=runner_id, is_active=True).first()
+    if runner is None or not runner.has_role(Role.RUNNER):
+        raise NotARunner("This account cannot deliver orders.", field="runner_id")
+    return {"runner_account": payee_of(user_id=runner_id)}
+
+
+def payee_of(*, user_id: UUID) -> str:
+    """The connected account, by Stripe's name, to which money may be sent for this user now.
+
+    Raises CannotBePaid: it is asked before a delivery is accepted and again before each transfer,
+    because Stripe may restrict an account in between.
+    """
+    account = payout_account_of(user_id=user_id)
+    if account is None:
+        raise CannotBePaid("There is no account to pay to; add one first.")
+    if account.transfers != Transfers.ACTIVE:
+        raise CannotBePaid(f"Stripe lets no money be sent to this account: {account.transfers}.")
+    return account.stripe_account_id
+
+
+def payout_account_of(*, user_id: UUID) -> PayoutAccount | None:
+    """The account this user is paid to, whatever may be sent there now."""
+    return PayoutAccount.objects.filter(user_id=user_id).first()
 
 
 def create_person(
@@ -68,3 +101,11 @@ def save_payout_account(
         defaults={"stripe_account_id": stripe_account_id, "transfers": transfers},
     )
     return account
+
+
+def set_transfers(*, stripe_account_id: str, transfers: Transfers) -> UUID | None:
+    """Note what Stripe says the account may receive; whose it is, or None when it is nobody's."""
+    account = PayoutAccount.objects.filter(stripe_account_id=stripe_account_id)
+    if not account.update(transfers=transfers):
+        return None
+    return account.values_list("user_id", flat=True).get()

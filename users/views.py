@@ -1,18 +1,36 @@
-"""Accounts over HTTP: tokens, the form to sign in with, and who somebody is."""
+"""Accounts over HTTP: tokens, how often one may try to sign in, and who somebody is."""
 
-from typing import Any
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, Protocol
+from uuid import UUID
 
-from django.contrib.auth.views import LoginView
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from drf_spectacular.utils import extend_schema
 from rest_framework import generics
+from rest_framework.generics import get_object_or_404
 from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.throttling import BaseThrottle
 from rest_framework_simplejwt.views import TokenObtainPairView, TokenRefreshView
 
 from campusg.api.throttles import wait_for
-from users.models import Role, User
-from users.serializers import PairSerializer, RefreshSerializer, UserSerializer
+from sagas.pay_out import account_updated
+from users import services
+from users.models import PayoutAccount, Role, SavedCard, User
+from users.serializers import (
+    CardSerializer,
+    NewCardSerializer,
+    NewPayoutAccountSerializer,
+    PairSerializer,
+    PayoutAccountSerializer,
+    RefreshSerializer,
+    UserSerializer,
+)
+
+View = Callable[..., HttpResponseBase]
 
 
 class Token(TokenObtainPairView):
@@ -42,20 +60,27 @@ class RefreshToken(TokenRefreshView):
         return super().post(request, *args, **kwargs)
 
 
-class SignIn(LoginView):
-    """The browsable API's own form, counted like a token request."""
+def counted(form: View) -> View:
+    """A form to sign in with, each try of which counts like a token request."""
 
-    template_name = "rest_framework/login.html"
-    next_page = "api-root"
+    @wraps(form)
+    def view(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        if request.method == "POST":
+            address = BaseThrottle().get_ident(request)  # type: ignore[arg-type]
+            seconds = wait_for("login", f"{address}:{request.POST.get('username', '')[:150]}")
+            if seconds:
+                told = "Too many tries; wait a moment."
+                return HttpResponse(told, status=429, headers={"Retry-After": str(seconds)})
+        return form(request, *args, **kwargs)
 
-    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        """Sign in, at most so often a minute."""
-        who = f"{request.META['REMOTE_ADDR']}:{request.POST.get('username', '')[:150]}"
-        seconds = wait_for("login", who)
-        if seconds:
-            told = "Too many tries; wait a moment."
-            return HttpResponse(told, status=429, headers={"Retry-After": str(seconds)})
-        return super().post(request, *args, **kwargs)
+    return view
+
+
+def seen_by(user: Any) -> QuerySet[User]:
+    """Oneself; for operators everybody."""
+    if user.is_superuser or user.has_role(Role.OPS):
+        return User.objects.all()
+    return User.objects.filter(pk=user.pk)
 
 
 class OneUser(generics.RetrieveAPIView):
@@ -65,7 +90,87 @@ class OneUser(generics.RetrieveAPIView):
 
     def get_queryset(self) -> QuerySet[User]:
         """What this user may see."""
-        users = User.objects.select_related("saved_card")
-        me = self.request.user
-        assert isinstance(me, User)
-        return users if me.is_superuser or me.has_role(Role.OPS) else users.filter(pk=me.pk)
+        return seen_by(self.request.user).select_related("saved_card")
+
+
+class NewCard(Protocol):
+    """A card that was saved at Stripe, as `save_card` wants it."""
+
+    customer_id: str
+    payment_method_id: str
+    brand: str
+    last4: str
+    exp_month: int
+    exp_year: int
+
+
+class PaymentMethod(generics.GenericAPIView):
+    """The card that somebody pays with."""
+
+    roles = {"PUT": ("customer",)}
+    throttle_scopes = {"PUT": "cards"}
+    problems = {"PUT": {"402": "The card's bank, or Stripe, says no."}}
+    serializer_class = NewCardSerializer
+    #: Saves a card at Stripe for an e-mail address; the URLconf knows which app can.
+    register: Callable[[str, str], NewCard] | None = None
+
+    def get_queryset(self) -> QuerySet[User]:
+        """Operators may look; only its owner puts a card there."""
+        user: Any = self.request.user
+        return seen_by(user) if self.request.method == "GET" else User.objects.filter(pk=user.pk)
+
+    @extend_schema(responses=CardSerializer)
+    def get(self, request: Request, pk: UUID) -> Response:
+        """What its owner recognises the card by; 404 if there is none."""
+        card = get_object_or_404(SavedCard, user=self.get_object())
+        return Response(CardSerializer(card).data)
+
+    @extend_schema(responses=CardSerializer)
+    def put(self, request: Request, pk: UUID) -> Response:
+        """Pay with this card from now on."""
+        user = self.get_object()
+        wanted = self.get_serializer(data=request.data)
+        wanted.is_valid(raise_exception=True)
+        assert self.register is not None
+        new = self.register(user.email, wanted.validated_data["payment_method"])
+        card = services.save_card(
+            user_id=user.pk,
+            stripe_customer_id=new.customer_id,
+            payment_method_id=new.payment_method_id,
+            brand=new.brand,
+            last4=new.last4,
+            exp_month=new.exp_month,
+            exp_year=new.exp_year,
+        )
+        return Response(CardSerializer(card).data)
+
+
+class OnePayoutAccount(generics.GenericAPIView):
+    """The connected account to which a runner or a restaurant's owner is paid."""
+
+    roles = {"PUT": ("ops",)}
+    serializer_class = NewPayoutAccountSerializer
+
+    def get_queryset(self) -> QuerySet[User]:
+        """One's own; for operators anybody's."""
+        return seen_by(self.request.user)
+
+    @extend_schema(responses=PayoutAccountSerializer)
+    def get(self, request: Request, pk: UUID) -> Response:
+        """Whether money can be sent there; 404 if there is none."""
+        return self._shown(get_object_or_404(PayoutAccount, user=self.get_object()))
+
+    @extend_schema(responses=PayoutAccountSerializer)
+    def put(self, request: Request, pk: UUID) -> Response:
+        """Pay them there from now on."""
+        user = self.get_object()
+        wanted = self.get_serializer(data=request.data)
+        wanted.is_valid(raise_exception=True)
+        account = services.save_payout_account(user_id=user.pk, **wanted.validated_data)
+        # What is owed to them and could not be sent is tried again now.
+        account_updated(user.pk)
+        return self._shown(account)
+
+    def _shown(self, account: PayoutAccount) -> Response:
+        context = self.get_serializer_context()
+        return Response(PayoutAccountSerializer(account, context=context).data)

@@ -71,8 +71,7 @@ def handle(exception: Exception, context: Mapping[str, Any]) -> Response:
     if serializer is not None:
         # The browsable page shows the form again as it was filled in.
         body = ReturnDict(body, serializer=serializer)
-    headers = {**problem.headers, "X-Request-Id": request_id(request)}
-    response = Response(body, problem.status, headers=headers)
+    response = Response(body, problem.status, headers=problem.headers)
     if getattr(getattr(request, "accepted_renderer", None), "format", "") != "api":
         response.content_type = MEDIA_TYPE
     return response
@@ -147,32 +146,35 @@ def _frameworks(error: exceptions.APIException) -> Problem:
 
 
 def _answer(request: HttpRequest, problem: Problem) -> HttpResponse:
-    headers = {**problem.headers, "X-Request-Id": request_id(request)}
     return JsonResponse(
-        problem.told(request), status=problem.status, content_type=MEDIA_TYPE, headers=headers
+        problem.told(request),
+        status=problem.status,
+        content_type=MEDIA_TYPE,
+        headers=problem.headers,
     )
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Django's handler400, for what fails before a view of the API is reached."""
-    if _is_api(request):
+    if is_api(request):
         return _answer(request, problem_of(exception))
     return defaults.bad_request(request, exception)
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Django's handler404."""
-    if _is_api(request):
+    if is_api(request):
         return _answer(request, problem_of(Http404()))
     return defaults.page_not_found(request, exception)
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
     """Django's handler500, for what fails while an answer of the API is rendered."""
-    if _is_api(request):
+    if is_api(request):
         return _answer(request, problem_of(Exception()))
     return defaults.server_error(request)
 
 
-def _is_api(request: HttpRequest) -> bool:
+def is_api(request: HttpRequest) -> bool:
+    """Whether programs ask, not people."""
     return request.path.startswith("/api/")

@@ -6,7 +6,7 @@ from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
 
-from campusg.api import idempotency
+from campusg.api import idempotency, versions
 from campusg.api.errors import MEDIA_TYPE
 from campusg.api.serializers import Problem
 
@@ -30,7 +30,10 @@ _ALWAYS = {
 
 
 class ApiSchema(AutoSchema):
-    """Adds to each operation its problems and, where one is wanted, the Idempotency-Key."""
+    """Adds to each operation its problems and, where one is wanted, the Idempotency-Key.
+
+    What may go wrong with one view only stands in its `problems`, by HTTP method and status.
+    """
 
     def get_override_parameters(self) -> list[Any]:
         """The key, on a POST whose view keeps keys."""
@@ -49,14 +52,18 @@ class ApiSchema(AutoSchema):
             problems |= {"401": "Sign in.", "403": "Not with this role."}
         if "{" in self.path or self._is_list_view():
             problems["404"] = "No such thing, or not yours to see."
-        if self.method == "POST":
+        if self._is_list_view():
+            problems["422"] = "The query asks for something that can't be."
+        if self.method in ("POST", "PUT"):
             problems |= {
+                "409": "Something stands in the way right now.",
                 "413": "The body is too large.",
                 "415": "The body is in no format that we read.",
                 "422": "The body says something that can't be done.",
             }
-        if self._wants_key():
-            problems["409"] = "Something stands in the way right now."
+        problems |= getattr(self.view, "problems", {}).get(self.method, {})
+        if any(one["name"] == versions.IF_MATCH.name for one in self._get_parameters()):
+            problems["412"] = "It has changed since you looked."
         return problems
 
     def _get_response_bodies(self, direction: Any = "response") -> Any:

@@ -28,6 +28,16 @@ class StrictSerializer(serializers.Serializer):
         return super().to_internal_value(data)
 
 
+class NothingSerializer(StrictSerializer):
+    """The body of a request that needs none."""
+
+
+class ReasonSerializer(StrictSerializer):
+    """Why it is asked for; it is kept, and shown to whom it concerns."""
+
+    reason = serializers.CharField(max_length=500)
+
+
 class Looking(serializers.Serializer):
     """A query string that narrows a list; a value that can't be is an error."""
 

@@ -11,7 +11,8 @@ from rest_framework.reverse import reverse
 from rest_framework.views import APIView
 
 LISTS = (
-    "restaurants", "orders", "sagas", "payments", "escrow", "events", "token", "schema", "docs",
+    "restaurants", "orders", "open-orders", "history", "sagas", "payments", "escrow", "events",
+    "token", "schema", "docs",
 )  # fmt: skip
 
 

@@ -47,6 +47,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 ROOT_URLCONF = "campusg.urls"
 WSGI_APPLICATION = "campusg.wsgi.application"
 MIDDLEWARE = [
+    "campusg.api.middleware.labelled",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -132,6 +133,9 @@ THROTTLE_RATES = {
     "user": env.str("THROTTLE_USER", "600/min"),
     "login": env.str("THROTTLE_LOGIN", "5/min"),
     "orders": env.str("THROTTLE_ORDERS", "10/min"),
+    "accept": env.str("THROTTLE_ACCEPT", "30/min"),
+    # Each new card is a question to Stripe; many at once look like card testing.
+    "cards": env.str("THROTTLE_CARDS", "10/h"),
 }
 SIMPLE_JWT = {
     "ACCESS_TOKEN_LIFETIME": timedelta(minutes=10),
@@ -238,11 +242,15 @@ LOGGING = {
 }
 
 # Order rules
-ORDER_TIMEOUT_SECONDS = env.int("ORDER_TIMEOUT_SECONDS", 30 * 60)
+ORDER_TIMEOUT_SECONDS = env.float("ORDER_TIMEOUT_SECONDS", 30 * 60)
+# A delivery that takes longer than this after it was accepted is told of.
+DELIVERY_REMINDER_SECONDS = env.float("DELIVERY_REMINDER_SECONDS", 45 * 60)
 # What a customer pays besides the food; the platform's share covers Stripe's fee.
 DELIVERY_FEE_MINOR = env.int("DELIVERY_FEE_MINOR", 399)
 PLATFORM_FEE_FIXED_MINOR = env.int("PLATFORM_FEE_FIXED_MINOR", 40)
 PLATFORM_FEE_BASIS_POINTS = env.int("PLATFORM_FEE_BASIS_POINTS", 500)
+# From it the PIN of each order is derived; when it changes so do all PINs. Empty: SECRET_KEY.
+HANDOVER_PIN_KEY = env.str("HANDOVER_PIN_KEY", "")
 # The most the campus lets stand in escrow at once, per currency; empty: no cap.
 ESCROW_OPEN_CAP_MINOR = env.int("ESCROW_OPEN_CAP_MINOR", None)
 
@@ -254,7 +262,7 @@ SAGA_RETRY_SCALE = env.float("SAGA_RETRY_SCALE", 1.0)
 # What a worker's own thread does, beat or no beat, and every how many seconds.
 SAGA_PULSE: dict[str, float] = {
     "sagas.engine.sweeping.sweep": 1,
-    "scheduler.services.fire_due": 1,
+    "scheduler.services.fire_all_due": 1,
     "payments.janitor.hurry_due": 1,
     "sagas.upkeep.set_missing_timers": 60,
 }

@@ -51,7 +51,10 @@ class Promise:
         object.__setattr__(self, "needs", needs)
 
     def difference(self, facts: Mapping[str, Any], *, completed: bool) -> int:
-        """0 when the promise is kept, else how many minor units are out of place."""
+        """0 when the promise is kept, else how many minor units are out of place. A run undone
+        before it knew what it would promise has promised nothing."""
+        if not completed and not self.needs.keys() <= facts.keys():
+            return 0
         return self.function(**factual.arguments(self.needs, facts), completed=completed)
 
 
@@ -100,6 +103,13 @@ class Saga:
     def pivot(self) -> int:
         """The position of the pivot; one past the end when there is none."""
         return next((p for p, s in enumerate(self.steps, 1) if s.pivot), self.length + 1)
+
+    @cached_property
+    def last_turn(self) -> int:
+        """The last position at which a run can still be told to turn round. A pivot that calls
+        out may have happened as soon as it is at hand."""
+        calls_out = self.pivot <= self.length and self.step(self.pivot).do.remote
+        return self.pivot - 1 if calls_out else self.pivot
 
     @cached_property
     def fingerprint(self) -> str:

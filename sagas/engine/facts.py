@@ -4,7 +4,8 @@ import hashlib
 import json
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, get_type_hints
+from functools import cache
+from typing import Any, get_args, get_type_hints
 from uuid import UUID
 
 from django.core.serializers.json import DjangoJSONEncoder
@@ -47,5 +48,11 @@ def _written(value: Any) -> Any:
 
 
 def _read(kind: Any, value: Any) -> Any:
-    reader = _READERS.get(kind)
-    return value if reader is None or value is None or not isinstance(value, str) else reader(value)
+    reader = _reader(kind)
+    return value if reader is None or not isinstance(value, str) else reader(value)
+
+
+@cache
+def _reader(kind: Any) -> Any:
+    """How text becomes that kind again, or None; `UUID | None` is read as a UUID."""
+    return next((_READERS[one] for one in get_args(kind) or (kind,) if one in _READERS), None)

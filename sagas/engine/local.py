@@ -116,14 +116,17 @@ def do(
 
 
 def refused(run: Run, saga: Saga, refusal: Refused) -> Outcome:
-    """Business says no: compensate; skip an optional step; past the pivot a person decides."""
+    """Business says no: compensate; skip an optional step; past the pivot a person decides. So
+    does one when a pivot that calls out says no in a way that it never announced: perhaps it
+    happened."""
     why = f"{saga.action(run.position, forward=run.forward).name}: {refusal}"
     row = progress.line(run, saga, run.position, StepState.REFUSED, error=str(refusal),
                         attempt=run.attempt + 1)  # fmt: skip
     if run.forward and saga.step(run.position).optional:
         return _skip(run, saga, row, why)
     store.write_log([row])
-    return _stop_or_turn(run, saga, why, surely_not_done=True)
+    announced = isinstance(refusal, saga.action(run.position, forward=run.forward).refuses)
+    return _stop_or_turn(run, saga, why, certain=announced)
 
 
 def failed(run: Run, saga: Saga, error: Exception) -> Outcome:
@@ -143,7 +146,7 @@ def failed(run: Run, saga: Saga, error: Exception) -> Outcome:
     if run.forward and saga.step(run.position).optional:
         return _skip(run, saga, row, why)
     store.write_log([row])
-    return _stop_or_turn(run, saga, why, surely_not_done=not act.remote)
+    return _stop_or_turn(run, saga, why, certain=False)
 
 
 def _skip(run: Run, saga: Saga, row: StepLog, why: str) -> Outcome:
@@ -152,12 +155,12 @@ def _skip(run: Run, saga: Saga, row: StepLog, why: str) -> Outcome:
     return go_on(run)
 
 
-def _stop_or_turn(run: Run, saga: Saga, why: str, *, surely_not_done: bool) -> Outcome:
+def _stop_or_turn(run: Run, saga: Saga, why: str, *, certain: bool) -> Outcome:
+    """`certain`: the step at hand has surely not happened. A local one never has."""
     if not run.forward:
         progress.give_up_undoing(run, saga, why)
         return go_on(run)
-    # A pivot that calls out and breaks may have happened: that is no reason to turn round.
-    if run.position > saga.pivot or (run.position == saga.pivot and not surely_not_done):
+    if run.position > (saga.pivot if certain else saga.last_turn):
         progress.park(run, saga, why, "Nothing is undone after the pivot: mend the cause, resume.")
         store.save(run)
         return STOP

@@ -1,5 +1,6 @@
 """The engine's front door: start a run, let workers start it, signal it, turn it round."""
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -13,7 +14,7 @@ from sagas.engine import progress, store
 from sagas.engine.definition import Saga
 from sagas.engine.local import do
 from sagas.engine.publishing import publish
-from sagas.models import LIVE, Direction, Run, RunStatus
+from sagas.models import LIVE, Run, RunStatus
 
 
 class RunExists(Conflict):
@@ -52,6 +53,17 @@ def enqueue(saga: Saga, key: str, **facts: Any) -> Run:
         return run
 
 
+def enqueue_many(saga_name: str, wanted: Sequence[tuple[str, dict[str, Any]]]) -> int:
+    """Insert a run for each key and facts, whatever their number, in one statement; how many.
+
+    A key that has a live run keeps it. Nothing is published: the sweep does that at its own pace,
+    so that many runs at once don't stand in the way of those that somebody waits for.
+    """
+    saga = Saga.registry[saga_name]
+    rows = [(new_id(), key, _given(saga, facts), factual.digest(facts)) for key, facts in wanted]
+    return store.insert_runs(saga.name, saga.fingerprint, rows)
+
+
 def signal(run_id: UUID, name: str) -> bool:
     """Wake a run that waits for `name`; False when none does (the step will look for itself)."""
     with transaction.atomic():
@@ -73,24 +85,15 @@ def compensate(run_id: UUID, reason: str) -> Run:
         saga = Saga.registry.get(run.saga) if run else None
         if run is None or saga is None or run.status not in (RunStatus.RUNNING, RunStatus.WAITING):
             raise NoLiveRun(f"Run {run_id} is not under way; there is nothing to turn round.")
-        if run.position > saga.pivot or _pivot_is_under_way(run, saga):
+        if run.position > saga.last_turn:
             raise NoLiveRun(f"Run {run_id} is past its pivot and only goes forward.")
         progress.begin_compensation(run, saga, reason)
         transaction.on_commit(partial(publish, run, retry=False), robust=True)
         return run
 
 
-def _pivot_is_under_way(run: Run, saga: Saga) -> bool:
-    """A pivot that calls out may have happened from the moment it was begun."""
-    if run.position != saga.pivot or not saga.step(run.position).do.remote:
-        return False
-    return run.steps.filter(position=run.position, direction=Direction.DO).exists()
-
-
 def _insert(saga: Saga, key: str, facts: dict[str, Any]) -> tuple[Run, bool]:
-    if set(facts) != set(saga.given):
-        raise TypeError(f"{saga.name} is given {sorted(saga.given)}, not {sorted(facts)}")
-    given, digest = factual.to_json(facts), factual.digest(facts)
+    given, digest = _given(saga, facts), factual.digest(facts)
     inserted = store.insert_run(
         new_id(), saga.name, key, given, digest, saga.fingerprint, progress.GRACE
     )
@@ -100,6 +103,12 @@ def _insert(saga: Saga, key: str, facts: dict[str, Any]) -> tuple[Run, bool]:
     if run.given_digest != digest:
         raise RunExists(f"{saga.name} {key} is already under way with other facts.")
     return run, False
+
+
+def _given(saga: Saga, facts: dict[str, Any]) -> dict[str, Any]:
+    if set(facts) != set(saga.given):
+        raise TypeError(f"{saga.name} is given {sorted(saga.given)}, not {sorted(facts)}")
+    return factual.to_json(facts)
 
 
 def _lead(run: Run, saga: Saga) -> None:

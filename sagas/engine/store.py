@@ -29,6 +29,15 @@ VALUES (%s, %s, %s, 'RUNNING', 1, 1, 0, 0, 0, 0, '', %s, %s, %s, '', '', false, 
 ON CONFLICT (saga, key) WHERE status IN ({", ".join(f"'{status}'" for status in LIVE)}) DO NOTHING
 RETURNING {", ".join(_COLUMNS)}, statement_timestamp()
 """
+_INSERT_MANY = f"""
+INSERT INTO sagas_run (id, saga, key, status, position, epoch, fence, attempt, sweeps, recovered,
+                       waits_for, facts, given_digest, fingerprint, reason, remedy, undo_failed,
+                       amount_at_risk, currency, wake_at)
+SELECT new.id, %s, new.key, 'RUNNING', 1, 1, 0, 0, 0, 0, '', new.facts, new.digest, %s, '', '',
+       false, 0, '', now()
+FROM unnest(%s::uuid[], %s::text[], %s::jsonb[], %s::text[]) AS new(id, key, facts, digest)
+ON CONFLICT (saga, key) WHERE status IN ({", ".join(f"'{status}'" for status in LIVE)}) DO NOTHING
+"""
 _LOCK = (
     f"SELECT {', '.join(_COLUMNS)}, statement_timestamp() FROM sagas_run WHERE id = %s FOR UPDATE"
 )
@@ -55,6 +64,23 @@ def insert_run(
 ) -> Run | None:
     """A new run, which the sweep leaves alone for `grace`; None when one of that key is live."""
     return _run(_INSERT, run_id, saga, key, _json(facts), digest, fingerprint, grace)
+
+
+def insert_runs(
+    saga: str, fingerprint: str, rows: Sequence[tuple[UUID, str, dict[str, Any], str]]
+) -> int:
+    """New runs of one saga as (id, key, facts, digest), due at once; how many had no live run."""
+    if not rows:
+        return 0
+    ids, keys, facts, digests = zip(*rows, strict=True)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _INSERT_MANY,
+            [saga, fingerprint, list(map(str, ids)), list(keys), list(map(json.dumps, facts)),
+             list(digests)],
+        )  # fmt: skip
+        inserted: int = cursor.rowcount
+    return inserted
 
 
 def lock_run(run_id: UUID) -> Run | None:

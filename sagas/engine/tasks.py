@@ -6,8 +6,9 @@ from uuid import UUID
 from celery import Task, shared_task
 from celery.exceptions import Ignore
 from django.db import InterfaceError, OperationalError, connection
+from django.db.models.functions import Now
 
-from sagas.engine import publishing, sweeping
+from sagas.engine import progress, publishing, sweeping
 from sagas.engine.admission import Message, Outcome, Then
 from sagas.engine.definition import Saga
 from sagas.engine.local import run_local
@@ -41,8 +42,12 @@ def register(saga: Saga) -> None:
 @shared_task(name="sagas.on_fail")
 def on_fail(run_id: str) -> None:
     """The errback. It only hurries what the sweep would do: whether the run compensates was
-    decided in the database, and an errback that is lost or called twice changes nothing."""
-    run = Run.objects.filter(pk=run_id, status=RunStatus.COMPENSATING).first()
+    decided in the database, and an errback that is lost or called twice changes nothing. A task
+    that raises again and again is left to the sweep and its back-off."""
+    just_turned = Run.objects.filter(
+        pk=run_id, status=RunStatus.COMPENSATING, changed_at__gt=Now() - progress.GRACE
+    )
+    run = just_turned.first()
     if run is not None:
         publishing.publish(run)
 

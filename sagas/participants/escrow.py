@@ -1,9 +1,10 @@
-"""Escrow as steps: set an order's money aside in the books, and put it back."""
+"""Escrow as steps: set an order's money aside in the books, pass it on, put it back."""
 
 from uuid import UUID
 
 from escrow import errors, services
-from escrow.services import Held
+from escrow.services import Held, PaidFor, Released
+from payments.services import paid_by_card
 from sagas.engine import participant
 
 
@@ -38,6 +39,189 @@ def cancel(*, order_id: UUID) -> None:
     services.cancel(order_id=order_id)
 
 
+@participant()
+def capture(
+    *,
+    order_id: UUID,
+    food_fee: int,
+    delivery_fee: int,
+    platform_fee: int,
+    captured: int,
+    stripe_fee: int,
+    capture_operation_id: UUID,
+) -> None:
+    """Book what was captured, and what Stripe kept of it. Nothing captured books nothing."""
+    if captured:
+        services.capture(
+            order_id=order_id,
+            amount=captured,
+            stripe_fee=stripe_fee,
+            operation_id=capture_operation_id,
+            food=food_fee,
+            delivery=delivery_fee,
+            platform=platform_fee,
+        )
+
+
+@participant()
+def release(*, order_id: UUID, restaurant_id: UUID, runner_id: UUID, captured: int) -> Released:
+    """Owe it to restaurant, runner and platform. Nothing captured: the customer owes it to us."""
+    give = services.release if captured else services.claim
+    return give(order_id=order_id, restaurant_id=restaurant_id, runner_id=runner_id)
+
+
+@participant()
+def settle(
+    *,
+    order_id: UUID,
+    restaurant_id: UUID,
+    runner_id_before: UUID | None,
+    food_fee: int,
+    delivery_fee: int,
+    platform_fee: int,
+    food_due: int,
+    delivery_due: int,
+    platform_due: int,
+    captured: int,
+    refunded: int,
+    stripe_fee: int,
+    settlement_operation_id: UUID,
+) -> Released:
+    """Owe what a cancelled order's card paid to whom it is due; put the rest back."""
+    if not captured:
+        services.cancel(order_id=order_id)
+        return {"restaurant_due": 0, "runner_due": 0, "platform_kept": 0}
+    if not refunded:
+        services.capture(
+            order_id=order_id,
+            amount=captured,
+            stripe_fee=stripe_fee,
+            operation_id=settlement_operation_id,
+            food=food_due,
+            delivery=delivery_due,
+            platform=platform_due,
+        )
+    else:
+        services.refund(
+            order_id=order_id,
+            amount=refunded,
+            operation_id=settlement_operation_id,
+            food=food_fee - food_due,
+            delivery=delivery_fee - delivery_due,
+            platform=platform_fee - platform_due,
+        )
+        services.refund_done(order_id=order_id, operation_id=settlement_operation_id)
+    return services.release(
+        order_id=order_id, restaurant_id=restaurant_id, runner_id=runner_id_before
+    )
+
+
+#: Whose account a leg is paid from.
+_PAYABLE = {"restaurant": "restaurant_payable", "runner": "runner_payable"}
+
+
+@participant()
+def pay_out(
+    *, order_id: UUID, leg: str, owner: UUID, amount: int, transfer_operation_id: UUID
+) -> None:
+    """Owe so much less to the payee."""
+    services.pay_out(
+        order_id=order_id,
+        owner=owner,
+        code=_PAYABLE[leg],
+        amount=amount,
+        operation_id=transfer_operation_id,
+    )
+
+
+@participant(refuses=errors.NoHold)
+def paid_for(*, order_id: UUID) -> PaidFor:
+    """Whose money it is that shall go back."""
+    return services.paid_for(order_id=order_id)
+
+
+@participant()
+def reverse_payouts(
+    *,
+    order_id: UUID,
+    restaurant_id: UUID,
+    runner_id: UUID,
+    restaurant_reversed: int,
+    restaurant_reversal_id: UUID | None,
+    runner_reversed: int,
+    runner_reversal_id: UUID | None,
+) -> None:
+    """Owe to each payee again what came back."""
+    legs = (
+        ("restaurant", restaurant_id, restaurant_reversed, restaurant_reversal_id),
+        ("runner", runner_id, runner_reversed, runner_reversal_id),
+    )
+    for leg, owner, amount, operation_id in legs:
+        if operation_id is not None:
+            services.reverse_payout(
+                order_id=order_id,
+                owner=owner,
+                code=_PAYABLE[leg],
+                amount=amount,
+                operation_id=operation_id,
+            )
+
+
+@participant()
+def refund(
+    *,
+    order_id: UUID,
+    food_paid: int,
+    delivery_paid: int,
+    platform_paid: int,
+    refunded: int,
+    refund_operation_id: UUID,
+) -> None:
+    """Book what went back to the customer: from what we owe the payees, or else they owe it."""
+    services.refund(
+        order_id=order_id,
+        amount=refunded,
+        operation_id=refund_operation_id,
+        food=food_paid,
+        delivery=delivery_paid,
+        platform=platform_paid,
+    )
+    services.refund_done(order_id=order_id, operation_id=refund_operation_id)
+
+
 def settled(*, order_id: UUID, total: int, completed: bool) -> int:
     """Completed: the order's total stands in escrow. Compensated: nothing of it does."""
     return services.unsettled(order_id=order_id, total=total, completed=completed)
+
+
+def paid_on(*, order_id: UUID, total: int, completed: bool) -> int:
+    """Completed: the card paid the total, and all of it is owed to its payees. Compensated: the
+    total still stands in escrow."""
+    if not completed:
+        return services.unsettled(order_id=order_id, total=total, completed=True)
+    paid = paid_by_card(order_id=order_id)
+    passed_on = services.settled_after_completion(order_id=order_id, captured=paid)
+    return max(total - paid, passed_on)
+
+
+def paid_in_part(
+    *,
+    order_id: UUID,
+    total: int,
+    food_due: int,
+    delivery_due: int,
+    platform_due: int,
+    completed: bool,
+) -> int:
+    """Completed: the card paid what is due, and all of it is owed to its payees. Compensated: the
+    total still stands in escrow."""
+    if not completed:
+        return services.unsettled(order_id=order_id, total=total, completed=True)
+    paid = paid_by_card(order_id=order_id)
+    passed_on = services.settled_after_completion(order_id=order_id, captured=paid)
+    return max(abs(food_due + delivery_due + platform_due - paid), passed_on)
+
+
+def given_back(*, order_id: UUID, completed: bool) -> int:
+    """Completed: the card has all its money back. Compensated: it has paid as before."""
+    return paid_by_card(order_id=order_id) if completed else 0

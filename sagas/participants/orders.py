@@ -1,9 +1,17 @@
-"""Orders as steps: place one, open it to runners, call it off."""
+"""Orders as steps: place one, deliver it, complete or cancel it."""
 
 from uuid import UUID
 
 from orders import errors, services
-from orders.services import OrderLine, PlacedOrder
+from orders.services import (
+    Assigned,
+    Cancelling,
+    Completing,
+    Due,
+    OrderLine,
+    PlacedOrder,
+    Who,
+)
 from sagas.engine import participant
 
 
@@ -47,3 +55,69 @@ def cancel(*, order_id: UUID) -> None:
 def mark_created(*, order_id: UUID) -> None:
     """Open the order to runners."""
     services.mark_created(order_id=order_id)
+
+
+@participant(refuses=(errors.OrderTaken, errors.OwnOrder, errors.OrderMoved, errors.UnknownOrder))
+def assign(*, order_id: UUID, runner_id: UUID) -> Assigned:
+    """Give the order to the first runner who asks."""
+    return services.assign(order_id=order_id, runner_id=runner_id)
+
+
+@participant()
+def unassign(*, order_id: UUID, runner_id: UUID) -> None:
+    """Take the order from exactly this runner, if it is theirs and not yet placed."""
+    services.unassign(order_id=order_id, runner_id=runner_id)
+
+
+@participant(refuses=(errors.OrderMoved, errors.UnknownOrder))
+def release_runner(*, order_id: UUID, runner_id: UUID) -> None:
+    """Open the order again: its runner backs out."""
+    services.release_runner(order_id=order_id, runner_id=runner_id)
+
+
+@participant(refuses=(errors.OrderMoved, errors.UnknownOrder))
+def begin_completing(*, order_id: UUID) -> Completing:
+    """Lock the delivered order for its completion."""
+    return services.begin_completing(order_id=order_id)
+
+
+@participant()
+def stop_completing(*, order_id: UUID) -> None:
+    """Put the order back to DELIVERED."""
+    services.stop_completing(order_id=order_id)
+
+
+@participant()
+def mark_completed(*, order_id: UUID, captured: int) -> None:
+    """End the order: COMPLETED, or COMPLETED_UNPAID when nothing could be captured."""
+    services.mark_completed(order_id=order_id, paid=captured > 0)
+
+
+@participant(refuses=(errors.MayNotCancel, errors.OrderMoved, errors.UnknownOrder))
+def begin_cancelling(*, order_id: UUID, by: Who, reason: str) -> Cancelling:
+    """Lock the order for its cancellation, if whoever asks may cancel it now."""
+    return services.begin_cancelling(order_id=order_id, by=by, reason=reason)
+
+
+@participant(refuses=errors.MayNotCancel)
+def decide_due(
+    *, status_before: str, by: Who, food_fee: int, delivery_fee: int, platform_fee: int
+) -> Due:
+    """Decide, by the table, what the customer pays all the same."""
+    return services.due_when_cancelled(
+        status_before,
+        by,
+        {"food_fee": food_fee, "delivery_fee": delivery_fee, "platform_fee": platform_fee},
+    )
+
+
+@participant()
+def stop_cancelling(*, order_id: UUID, status_before: str) -> None:
+    """Put the order back to where it stood."""
+    services.stop_cancelling(order_id=order_id, status_before=status_before)
+
+
+@participant()
+def mark_cancelled(*, order_id: UUID) -> None:
+    """End the order: CANCELLED."""
+    services.mark_cancelled(order_id=order_id)

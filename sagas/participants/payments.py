@@ -1,13 +1,29 @@
-"""Payments as steps: hold the money on the card, and let it go."""
+"""Payments as steps: hold the money, take it, pay it on, give it back."""
 
+from collections.abc import Mapping
+from typing import Any, TypedDict, TypeVar
 from uuid import UUID
 
 from campusg.errors import Refused
-from payments import services
-from payments.errors import OperatorNeeded, PaymentDeclined, PaymentUnanswered
+from payments import payouts, refunds, services
+from payments.errors import (
+    NothingHeld,
+    NothingToRefund,
+    OperatorNeeded,
+    PaymentBusy,
+    PaymentDeclined,
+    PaymentUnanswered,
+    PayoutOff,
+)
+from payments.gateway import Reply
 from payments.operations import Call
-from payments.services import Authorized
-from sagas.engine import Retry, Unknown, remote_participant
+from payments.payouts import Leg, Reversed, Transferred
+from payments.refunds import Refunded, Settled
+from payments.services import Authorized, Captured
+from sagas.engine import Retry, Unknown, Waiting, participant, remote_participant
+from sagas.engine.results import Result
+from users.errors import CannotBePaid
+from users.services import payee_of
 
 
 @remote_participant(gives=Authorized, refuses=(PaymentDeclined, PaymentUnanswered, OperatorNeeded))
@@ -35,7 +51,7 @@ authorize.call(services.perform)
 authorize.record(services.record_authorization)
 
 
-@remote_participant(retry=Retry(tries=12))
+@remote_participant(refuses=PaymentBusy, retry=Retry(tries=12))
 def release(*, order_id: UUID) -> Call | Refused | None:
     """Give back whatever is held for the order, known to us or not."""
     return services.prepare_release(order_id=order_id)
@@ -43,3 +59,127 @@ def release(*, order_id: UUID) -> Call | Refused | None:
 
 release.call(services.perform)
 release.record(services.record_release)
+
+
+@remote_participant(gives=Captured, refuses=(PaymentBusy, NothingHeld))
+def capture(*, order_id: UUID, total: int) -> Call | Captured | Refused | Unknown:
+    """Take the order's total; a card that says no now comes out as nothing captured."""
+    return services.prepare_capture(order_id=order_id, amount=total)
+
+
+capture.call(services.perform)
+capture.record(services.record_capture)
+
+
+@remote_participant(gives=Settled, refuses=(PaymentBusy, NothingHeld))
+def settle(
+    *, order_id: UUID, food_due: int, delivery_due: int, platform_due: int
+) -> Call | Settled | Refused | Unknown | None:
+    """Void the hold, capture the part that is due, or give back what is too much."""
+    return refunds.prepare_settlement(order_id=order_id, due=food_due + delivery_due + platform_due)
+
+
+settle.call(services.perform)
+settle.record(refunds.record_settlement)
+
+
+@remote_participant(gives=Transferred, refuses=PayoutOff)
+def transfer(
+    *, order_id: UUID, leg: str, payee_id: UUID, amount: int
+) -> Call | Transferred | Refused | Waiting:
+    """Pay one leg to its payee's account, or wait until that can be paid."""
+    try:
+        account = payee_of(user_id=payee_id)
+    except CannotBePaid:
+        return payouts.wait_for_account()
+    return payouts.prepare_transfer(
+        order_id=order_id, leg=Leg(leg), destination=account, amount=amount
+    )
+
+
+transfer.call(services.perform)
+transfer.record(payouts.record_transfer)
+
+
+class Refunding(TypedDict):
+    """How many minor units go back to the customer."""
+
+    refund_due: int
+
+
+@participant(refuses=(NothingHeld, NothingToRefund, PaymentBusy))
+def begin_refund(*, order_id: UUID) -> Refunding:
+    """Pay nothing more on: the money goes back."""
+    return {"refund_due": refunds.begin_refund(order_id=order_id)}
+
+
+@participant()
+def stop_refund(*, order_id: UUID) -> None:
+    """Let the money be paid on after all."""
+    refunds.stop_refund(order_id=order_id)
+
+
+class RestaurantReversed(TypedDict):
+    """Of the restaurant's pay: what came back, by which call, and what it owes us now."""
+
+    restaurant_reversed: int
+    restaurant_owes: int
+    restaurant_reversal_id: UUID | None
+
+
+class RunnerReversed(TypedDict):
+    """The same of the runner's."""
+
+    runner_reversed: int
+    runner_owes: int
+    runner_reversal_id: UUID | None
+
+
+@remote_participant(gives=RestaurantReversed)
+def reverse_restaurant(*, order_id: UUID) -> Result | Call:
+    """Take back what the restaurant was paid, if it still has it."""
+    return _of(Leg.RESTAURANT, payouts.prepare_reversal(order_id=order_id, leg=Leg.RESTAURANT))
+
+
+@remote_participant(gives=RunnerReversed)
+def reverse_runner(*, order_id: UUID) -> Result | Call:
+    """Take back what the runner was paid, if they still have it."""
+    return _of(Leg.RUNNER, payouts.prepare_reversal(order_id=order_id, leg=Leg.RUNNER))
+
+
+reverse_restaurant.call(services.perform)
+reverse_runner.call(services.perform)
+
+
+@reverse_restaurant.record
+def _restaurant_reversed(call: Call, reply: Reply) -> Result:
+    return _of(Leg.RESTAURANT, payouts.record_reversal(call, reply))
+
+
+@reverse_runner.record
+def _runner_reversed(call: Call, reply: Reply) -> Result:
+    return _of(Leg.RUNNER, payouts.record_reversal(call, reply))
+
+
+@remote_participant(gives=Refunded)
+def refund(*, order_id: UUID, refund_due: int) -> Call | Refunded | Refused:
+    """Give the money back to the card."""
+    return refunds.prepare_refund(order_id=order_id, amount=refund_due)
+
+
+refund.call(services.perform)
+refund.record(refunds.record_refund)
+
+
+Other = TypeVar("Other")
+
+
+def _of(leg: Leg, result: Reversed | Other) -> Mapping[str, Any] | Other:
+    """The leg's own names for what came of its reversal; anything else as it is."""
+    if not isinstance(result, dict):
+        return result
+    return {
+        f"{leg}_reversed": result["reversed"],
+        f"{leg}_owes": result["owed"],
+        f"{leg}_reversal_id": result["operation_id"],
+    }

@@ -16,10 +16,19 @@ class Client(APIClient):
         if user is not None:
             self.force_authenticate(user)
 
+    def send(self, method: str, url: str, body: Any, key: str | None = None, **headers: str) -> Any:
+        """Any request that changes something."""
+        headers["Idempotency-Key"] = key or new_id().hex
+        ask = getattr(self, method.lower())
+        return ask(url, body, format="json", headers=headers)
+
     def order(self, body: Any, key: str | None = None, **headers: str) -> Any:
         """POST /api/orders."""
-        headers["Idempotency-Key"] = key or new_id().hex
-        return self.post("/api/orders", body, format="json", headers=headers)
+        return self.send("POST", "/api/orders", body, key, **headers)
+
+    def act(self, order_id: Any, act: str, body: Any = None, **headers: str) -> Any:
+        """POST /api/orders/{id}/{act}."""
+        return self.send("POST", f"/api/orders/{order_id}/{act}", body or {}, **headers)
 
 
 def problem(response: Any, status: int, code: str, field: str | None = None) -> dict[str, Any]:

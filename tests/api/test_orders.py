@@ -5,9 +5,16 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from campusg.ids import new_id
+from orders.states import OrderStatus
 from sagas.models import Run, RunStatus, StepState
 from tests.api.conftest import Client, problem
-from tests.api.world import an_accepted_order, what_hangs_on
+from tests.api.world import (
+    a_completed_order,
+    a_runner,
+    an_accepted_order,
+    delivered,
+    what_hangs_on,
+)
 from tests.factories import a_customer, a_menu_item, a_person, a_restaurant
 from tests.makers import order_body
 from users.models import Role
@@ -118,6 +125,21 @@ def test_a_list_costs_the_same_however_long(customer, path, role):
         four = client.get(f"/api/{path}").json()["results"]
     assert (len(one), len(four)) == (1, 4)
     assert len(long) == len(short) <= 2
+
+
+def test_neither_the_past_nor_what_is_open_costs_more_the_more_there_is(customer):
+    runner = a_runner()
+    client = Client(runner)
+    costs = []
+    for _ in range(2):
+        for _ in range(2):
+            delivered(customer, runner, OrderStatus.CREATED)
+            a_completed_order(customer, runner)
+        with CaptureQueriesContext(connection) as asked:
+            assert client.get("/api/orders/available").json()["results"]
+            assert client.get("/api/me/history").json()["results"]
+        costs.append(len(asked))
+    assert costs[0] == costs[1] <= 5
 
 
 def test_looking_at_one_costs_two_queries_at_most(client, customer, django_assert_max_num_queries):

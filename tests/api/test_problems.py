@@ -152,6 +152,17 @@ def test_the_request_id_is_the_clients_if_it_is_a_decent_one():
         assert (told == given) == kept
 
 
+def test_every_answer_says_which_request_it_is_to(client):
+    traced = {"X-Request-Id": "trace-0123456789"}
+    for path in ("/api/orders", "/api/schema", "/admin/login/", "/healthz", "/nowhere"):
+        assert client.get(path, headers=traced)["X-Request-Id"] == "trace-0123456789", path
+
+
+def test_nobody_between_us_keeps_what_the_api_tells(client):
+    for path in ("/api/orders", "/api/nowhere"):
+        assert client.get(path)["Cache-Control"] == "no-store"
+
+
 def test_a_mistake_of_ours_is_500_and_says_nothing_more(client, kitchen, monkeypatch, caplog):
     def broken(*_args, **_facts):
         raise RuntimeError("sk_live_secret")

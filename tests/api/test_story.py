@@ -4,9 +4,19 @@ import pytest
 
 from campusg.ids import new_id
 from sagas.models import Run
-from tests.api.conftest import Client
+from tests.api.conftest import Client, problem
 from tests.conftest import eventually
-from tests.makers import holds_of, make_customer, make_restaurant, order_body
+from tests.factories import a_person
+from tests.makers import (
+    at_stripe,
+    holds_of,
+    make_customer,
+    make_payee,
+    make_restaurant,
+    make_runner,
+    order_body,
+)
+from users.models import PayoutAccount, Role
 
 pytestmark = pytest.mark.story
 
@@ -75,6 +85,96 @@ def test_a_retry_that_waits_gets_the_same_order(worker):
     assert again["Idempotent-Replayed"] == "true"
     assert again.json()["order"]["id"] == first.json()["order"]["id"]
     assert Run.objects.filter(key=first.json()["order"]["id"]).count() == 1
+
+
+def test_an_order_lives_from_end_to_end(worker):
+    customer, runner, restaurant = make_customer(), make_runner(), make_restaurant()
+    make_payee(restaurant.owner)
+    mine, theirs = Client(customer), Client(runner)
+    order = handed_over(mine, theirs, restaurant)
+    for who, leg in ((runner, "runner"), (restaurant.owner, "restaurant")):
+        paid = eventually(lambda who=who, leg=leg: _ended(Client(who), f"{order['id']}:{leg}"))
+        assert (paid["saga"], paid["status"]) == ("pay_out", "COMPLETED")
+        assert mine.get(paid["url"]).status_code == 404
+    assert mine.act(order["id"], "rate", {"stars": 5}).status_code == 201
+    assert mine.get("/api/me/history").json()["totals"]["spent"][0]["amount"] == 1772
+    assert theirs.get("/api/me/history").json()["totals"]["earned"][0]["amount"] == 399
+
+
+def test_a_customer_whose_lunch_was_bad_gets_their_money_back(worker):
+    customer, restaurant = make_customer(), make_restaurant()
+    make_payee(restaurant.owner)
+    order = handed_over(Client(customer), Client(make_runner()), restaurant)
+    url, why = f"/api/orders/{order['id']}/refund", {"reason": "it was cold"}
+    ops = Client(a_person(Role.OPS))
+    given = ops.send("POST", url, why, Prefer="wait=10")
+    assert (given.status_code, given.json()["run"]["status"]) == (200, "COMPLETED")
+    assert at_stripe(order["id"])["refunded"] == 1772
+    problem(ops.send("POST", url, why), 409, "nothing_to_refund")
+
+
+def test_whoever_gets_an_account_that_can_be_paid_is_paid_at_once(worker):
+    runner, restaurant = make_runner(), make_restaurant()
+    order = handed_over(Client(make_customer()), Client(runner), restaurant)
+    owner, key = Client(restaurant.owner), f"{order['id']}:restaurant"
+    waits = eventually(lambda: _with_status(owner, _run(owner, key)["url"], "WAITING"))
+    make_payee(restaurant.owner)
+    account = PayoutAccount.objects.get(user=restaurant.owner).stripe_account_id
+    url = f"/api/users/{restaurant.owner.id}/payout-account"
+    body = {"stripe_account_id": account, "transfers": "active"}
+    problem(owner.send("PUT", url, body), 403, "permission_denied")
+    assert Client(a_person(Role.OPS)).send("PUT", url, body).status_code == 200
+    assert eventually(lambda: _ended(owner, key))["id"] == waits["id"]
+    assert owner.get(url).json() == {"transfers": "active"}
+
+
+def handed_over(mine, theirs, restaurant):
+    """The order, once `mine` has placed it and `theirs` has brought it."""
+    placed = mine.order(order_body(restaurant), Prefer="wait=10").json()
+    url = placed["status_url"]
+    open_now = theirs.get("/api/orders/available?page_size=100").json()["results"]
+    (shown,) = [order for order in open_now if order["id"] == placed["order"]["id"]]
+    assert theirs.send("POST", shown["accept_url"], {}).status_code == 200
+    for status in ("PLACED", "ON_THE_WAY", "DELIVERED"):
+        assert theirs.send("PUT", f"{url}/status", {"status": status}).status_code == 200
+    pin = mine.get(f"{url}/pin").json()["pin"]
+    done = theirs.send("POST", f"{url}/complete", {"pin": pin}, Prefer="wait=10")
+    assert (done.status_code, done.json()["order"]["status"]) == (200, "COMPLETED")
+    return done.json()["order"]
+
+
+def test_an_order_is_called_off_and_its_money_given_back(worker):
+    client = Client(make_customer())
+    order = client.order(order_body(make_restaurant()), Prefer="wait=10").json()["order"]
+    off = client.act(order["id"], "cancel", {"reason": "it rains"}, Prefer="wait=10")
+    assert (off.status_code, off.json()["order"]["status"]) == (200, "CANCELLED")
+    assert off.json()["order"]["cancel_reason"] == "it rains"
+    (hold,) = holds_of(order["id"])
+    assert hold["status"] == "canceled"
+
+
+def test_a_card_is_saved_and_paid_with(worker):
+    customer = a_person(Role.CUSTOMER)
+    client, url = Client(customer), f"/api/users/{customer.id}/payment-method"
+    problem(client.get(url), 404, "not_found")
+    for card, brand in (("pm_card_visa", "visa"), ("pm_card_mastercard", "mastercard")):
+        saved = client.put(url, {"payment_method": card}, format="json")
+        assert (saved.status_code, saved.json()["brand"]) == (200, brand)
+        assert client.get(url).json() == saved.json()
+    refused = client.put(url, {"payment_method": "pm_nobody"}, format="json")
+    problem(refused, 402, "payment_declined")
+    assert client.get(url).json()["brand"] == "mastercard"
+    placed = client.order(order_body(make_restaurant()), Prefer="wait=10")
+    assert placed.status_code == 201
+
+
+def _run(client, key):
+    return client.get(f"/api/sagas?key={key}").json()["results"][0]
+
+
+def _ended(client, key):
+    run = _run(client, key)
+    return run if run["ended_at"] else None
 
 
 def _with_status(client, url, status):

@@ -8,8 +8,9 @@ from campusg.api.throttles import wait_for
 from campusg.ids import new_id
 from campusg.settings import base
 from tests.api.conftest import Client, problem
-from tests.factories import a_customer
+from tests.factories import a_customer, a_person
 from tests.threads import at_once
+from users.models import Role
 
 pytestmark = pytest.mark.django_db
 
@@ -39,6 +40,16 @@ def test_ten_orders_a_minute(production_rates):
     assert 1 <= int(refused["Retry-After"]) <= 60
 
 
+def test_thirty_acceptances_a_minute_whatever_becomes_of_them(production_rates):
+    def story():
+        client = Client(a_person(Role.RUNNER))
+        return [client.act(new_id(), "accept") for _ in range(31)]
+
+    *counted, refused = in_one_minute(story)
+    assert {response.status_code for response in counted} == {404}
+    problem(refused, 429, "throttled")
+
+
 def test_looking_is_not_ordering(production_rates):
     def story():
         client = Client(a_customer())
@@ -58,12 +69,13 @@ def test_five_tries_to_sign_in_as_somebody(production_rates):
 
     def story():
         me, other = new_id().hex, new_id().hex
-        return tries("/api/token", me, 6), tries("/api/token", other), tries("/accounts/login", me)
+        own, others = tries("/api/token", me, 6), tries("/api/token", other)
+        return own, others, [*tries("/accounts/login", me), *tries("/admin/login/", me)]
 
-    (*counted, refused), other, (by_form,) = in_one_minute(story)
+    (*counted, refused), other, forms = in_one_minute(story)
     assert {response.status_code for response in (*counted, *other)} == {401}
     problem(refused, 429, "throttled")
-    assert by_form.status_code == 429
+    assert [by_form.status_code for by_form in forms] == [429, 429]
 
 
 def test_what_a_client_says_about_its_address_counts_for_nothing(production_rates):

@@ -1,60 +1,117 @@
-"""One order in the midst of its life, with everybody who has to do with it and everybody else."""
+"""Orders in the midst of their lives, with all who have to do with them and everybody else."""
 
 from dataclasses import dataclass, field
+from uuid import UUID
 
 from django.db.models.functions import Now
 
 from escrow.models import Hold
+from orders import services as orders
 from orders.models import Order
+from orders.states import DELIVERING, OrderStatus
 from payments.models import Payment, PaymentStatus
 from sagas.create_order import create_order
 from sagas.models import Run, RunStatus, StepLog, StepState
 from scheduler.services import start_order_timeout
 from tests.factories import a_customer, a_person, an_order
-from users.models import Role, User
+from users.models import Role, Transfers, User
+from users.services import save_payout_account
+
+S = OrderStatus
 
 
 @dataclass
 class World:
-    """`people` by what they are to the order; `ids` are the order's and all that hangs on it."""
+    """`people` by what they are to the order; `ids`, by route, of what that route is about."""
 
     order: Order
     people: dict[str, User | None]
-    ids: dict[str, object] = field(default_factory=dict)
+    ids: dict[str, UUID] = field(default_factory=dict)
 
 
 def an_accepted_order(customer: User) -> Order:
     """Of `customer`, with a kitchen and a runner."""
+    return delivered(customer, a_runner(), S.ACCEPTED)
+
+
+def delivered(customer: User, runner: User, as_far_as: OrderStatus) -> Order:
+    """An order that this runner has brought so far; CREATED, and it is still open."""
     order = an_order(customer)
-    Order.objects.filter(pk=order.pk).update(status="CREATED", version=2, created_at=Now())
-    runner = a_person(Role.RUNNER)
-    moved = {"status": "ACCEPTED", "version": 3, "accepted_at": Now(), "runner": runner}
-    Order.objects.filter(pk=order.pk).update(**moved)
+    orders.mark_created(order_id=order.id)
+    for step in DELIVERING[: DELIVERING.index(as_far_as) + 1] if as_far_as in DELIVERING else ():
+        if step == S.ACCEPTED:
+            orders.assign(order_id=order.id, runner_id=runner.id)
+        else:
+            orders.advance(order_id=order.id, runner_id=runner.id, to=step)
     order.refresh_from_db()
     return order
 
 
+def a_completed_order(customer: User, runner: User) -> Order:
+    """Delivered, and everybody is paid."""
+    order = delivered(customer, runner, S.DELIVERED)
+    orders.begin_completing(order_id=order.id)
+    orders.mark_completed(order_id=order.id, paid=True)
+    order.refresh_from_db()
+    return order
+
+
+def a_runner() -> User:
+    """One who can be paid."""
+    runner = a_person(Role.RUNNER)
+    save_payout_account(
+        user_id=runner.id, stripe_account_id=f"acct_{runner.id.hex}", transfers=Transfers.ACTIVE
+    )
+    return runner
+
+
+def a_run_that_waits_for_the_card(customer: User) -> Run:
+    """create_order as it stands while Stripe is asked."""
+    order = an_order(customer)
+    return Run.objects.create(
+        saga=create_order.name,
+        key=str(order.id),
+        position=3,
+        facts={"order_id": str(order.id), "customer_id": str(customer.id)},
+        given_digest="0",
+        fingerprint=create_order.fingerprint,
+    )
+
+
 def a_world() -> World:
-    customer = a_customer()
-    order = an_accepted_order(customer)
+    customer, runner = a_customer(), a_runner()
+    order = delivered(customer, runner, S.ACCEPTED)
+    save_payout_account(
+        user_id=customer.id, stripe_account_id="acct_secret", transfers=Transfers.ACTIVE
+    )
+    ids = what_hangs_on(order)
     return World(
         order,
         people={
             "nobody": None,
             "customer": customer,
             "other customer": a_customer(),
-            "runner": order.runner,
-            "other runner": a_person(Role.RUNNER),
+            "runner": runner,
+            "other runner": a_runner(),
             "kitchen": order.restaurant.owner,
             "other kitchen": a_person(Role.RESTAURANT),
             "ops": a_person(Role.OPS),
             "service": a_person(Role.SERVICE),
         },
-        ids=what_hangs_on(order),
+        ids=ids
+        | dict.fromkeys(("pin", "progress", "cancel", "release"), order.id)
+        | dict.fromkeys(("payment-method", "payout-account"), customer.id)
+        | {
+            "accept": delivered(customer, runner, S.CREATED).id,
+            "complete": delivered(customer, runner, S.DELIVERED).id,
+            **dict.fromkeys(("rate", "refund"), a_completed_order(customer, runner).id),
+            "cancel-saga": a_run_that_waits_for_the_card(customer).id,
+            "cancel-event": ids["due event"],
+        },
     )
 
 
-def what_hangs_on(order: Order) -> dict[str, object]:
+def what_hangs_on(order: Order) -> dict[str, UUID]:
     """A finished run, a payment, a hold and a due event, as create_order leaves them."""
     run = Run.objects.create(
         saga=create_order.name,

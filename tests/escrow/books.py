@@ -58,7 +58,8 @@ def write(order_id: UUID, legs: list[Leg], **other: Any) -> None:
 
 
 def told(order_id: UUID) -> list[str]:
-    of_order = OutboxEvent.objects.filter(aggregateid=order_id, type__startswith="escrow.")
+    """What the order's events say of its money, oldest first."""
+    of_order = OutboxEvent.objects.filter(aggregateid=order_id).exclude(type__startswith="order.")
     return list(of_order.order_by("aggversion").values_list("type", flat=True))
 
 

@@ -1,5 +1,6 @@
 """The same money wanted by several at the same moment."""
 
+from functools import partial
 from threading import Event
 
 import pytest
@@ -10,8 +11,9 @@ from escrow.chart import ESCROW, Code
 from escrow.errors import AlreadyHeld, EscrowCapReached
 from escrow.ledger import open_accounts_of_order
 from escrow.models import Account, Hold, HoldStatus, Journal
-from escrow.services import balance_of_order, cancel, hold, unsettled
+from escrow.services import balance_of_order, cancel, hold, release, unsettled
 from tests.escrow.books import PENDING, terms, told, transfer, world
+from tests.escrow.lives import give_back, held, pay, standing, take
 from tests.threads import at_once, raised, until_somebody_waits_for_me
 
 pytestmark = [pytest.mark.race, pytest.mark.usefixtures("committed_db")]
@@ -128,3 +130,26 @@ def test_whoever_reads_the_books_meanwhile_reads_zero():
     results = at_once(writers + readers)
     assert results[:6] == [None] * 6
     assert results[6] | results[7] <= {0}
+
+
+def test_an_order_is_captured_once_however_many_try():
+    order, operation_id = held(), new_id()
+    assert at_once([partial(take, order, operation_id=operation_id)] * 6) == [None] * 6
+    assert at_once([partial(release, **order)] * 6) == [release(**order)] * 6
+    assert at_once([partial(pay, order)] * 6) == [None] * 6
+    assert Journal.objects.filter(order_id=order["order_id"]).count() == 4
+    assert standing(order) == {Code.RUNNER_PAYABLE: 399}
+
+
+def test_orders_that_settle_at_once_do_not_wait_for_each_other_for_ever():
+    restaurant_id = new_id()
+
+    def live(order):
+        take(order)
+        release(**order)
+        pay(order, code=Code.RUNNER_PAYABLE, amount=399)
+        give_back(order, food=1250)
+
+    orders = [held(restaurant_id=restaurant_id) for _ in range(8)]
+    assert at_once([partial(live, order) for order in orders]) == [None] * 8
+    assert world() <= {0}

@@ -130,14 +130,14 @@ def test_what_an_unanswered_call_made_is_found_by_reading(
     fault(params, "stored_500_after")
     gateway.authorize(key(), params)
     operation = params["metadata"]["operation_id"]
-    found = gateway.find_authorization(customer, operation, datetime.now(UTC))
+    found = gateway.find_authorization(params, operation, datetime.now(UTC))
     assert found.outcome is Outcome.SUCCEEDED
-    nothing = gateway.find_authorization(customer, str(uuid4()), datetime.now(UTC))
+    nothing = gateway.find_authorization(params, str(uuid4()), datetime.now(UTC))
     assert nothing.outcome is Outcome.UNKNOWN
 
 
 def test_an_error_while_reading_says_nothing_about_what_was_to_be_read() -> None:
-    reply = gateway.find_void("pi_nobody")
+    reply = gateway.find_void({"payment_intent": "pi_nobody"}, str(uuid4()), datetime.now(UTC))
     assert reply.outcome is Outcome.UNKNOWN
 
 

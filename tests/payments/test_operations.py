@@ -22,7 +22,7 @@ DECLINED = Reply(Outcome.FAILED, code="generic_decline", message="Your card was 
 LOST = Reply(Outcome.UNKNOWN, code="APIConnectionError")
 BUSY = Reply(Outcome.NOT_RUN, code="rate_limit")
 STRANGE = Reply(Outcome.OPERATOR, code="never_seen_before")
-STORED = Reply(Outcome.UNKNOWN, code="api_error", stored_500=True)
+STORED = Reply(Outcome.UNKNOWN, code="api_error", read_only=True)
 
 
 @pytest.fixture
@@ -202,6 +202,6 @@ def test_the_database_allows_one_live_operation_of_a_kind(
     call = prepare(order)
     payment = Payment.objects.get(pk=call.payment_id)
     if kind == Kind.VOID:
-        operations.intend(payment, kind, {"payment_intent": "pi_1"}, 1)
+        operations.intend(payment, kind, {"payment_intent": "pi_1"})
     with pytest.raises(IntegrityError), transaction.atomic():
-        operations.intend(payment, kind, {"metadata": {}}, 2)
+        operations.intend(payment, kind, {}, after=the(call))

@@ -1,21 +1,27 @@
 """Orders as their sagas leave them, made through the apps' own doors without a worker or Stripe."""
 
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 from django.utils import timezone
 
 from campusg.ids import new_id
 from escrow import services as escrow
+from escrow.chart import Code
 from orders import services as orders
 from orders.models import Order
+from orders.states import DELIVERING, OrderStatus
+from payments import payouts, refunds
 from payments import services as payments
 from payments.gateway import Outcome, Reply
+from payments.models import Leg
 from payments.operations import Call
 from sagas.create_order import create_order
 from sagas.models import Direction, Run, RunStatus, StepLog, StepState
 from scheduler import services as scheduler
-from tests.factories import an_order
+from tests.factories import a_person, an_order
+from users.models import Role
 
 
 def a_created_order() -> Order:
@@ -51,6 +57,118 @@ def a_cancelled_order(error: str = "no room") -> Order:
         log(run, position, StepState.DONE, direction=Direction.UNDO)
     order.refresh_from_db()
     return order
+
+
+def a_completing_order() -> Order:
+    """Delivered, and locked for its completion."""
+    order = _delivered(a_created_order())
+    orders.begin_completing(order_id=order.id)
+    return order
+
+
+def a_completed_order(*, paid: bool = True) -> Order:
+    """Delivered, its money taken and, unless `paid` is false, sent to restaurant and runner."""
+    order = a_completing_order()
+    captured(order)
+    due = escrow.release(**_parties(order))
+    if paid:
+        paid_out(order, due)
+    orders.mark_completed(order_id=order.id, paid=True)
+    _ended(order, "complete_order")
+    return order
+
+
+def an_unpaid_order() -> Order:
+    """Delivered, and the card said no: the customer owes it to us."""
+    order = a_completing_order()
+    captured(order, Outcome.FAILED)
+    escrow.claim(**_parties(order))
+    orders.mark_completed(order_id=order.id, paid=False)
+    _ended(order, "complete_order", RunStatus.PARKED)
+    return order
+
+
+def a_part_paid_order() -> Order:
+    """Cancelled by its customer with the kitchen at work: food and half the way are paid."""
+    order = _delivered(a_created_order(), OrderStatus.PLACED)
+    facts = orders.begin_cancelling(order_id=order.id, by="customer", reason="changed my mind")
+    due = orders.due_when_cancelled(
+        facts["status_before"],
+        "customer",
+        {
+            "food_fee": order.food_fee,
+            "delivery_fee": order.delivery_fee,
+            "platform_fee": order.platform_fee,
+        },
+    )
+    captured(order, food=due["food_due"], delivery=due["delivery_due"])
+    paid_out(order, escrow.release(**_parties(order)))
+    orders.mark_cancelled(order_id=order.id)
+    _ended(order, "cancel_order")
+    order.refresh_from_db()
+    return order
+
+
+def a_refunded_order() -> Order:
+    """Completed and paid on; then all of it was taken back and given to the customer."""
+    order = a_completed_order()
+    shares = {
+        "food": order.food_fee,
+        "delivery": order.delivery_fee,
+        "platform": order.platform_fee,
+    }
+    refunds.begin_refund(order_id=order.id)
+    for leg, amount in ((Leg.RESTAURANT, order.food_fee), (Leg.RUNNER, order.delivery_fee)):
+        call = payouts.prepare_reversal(order_id=order.id, leg=leg)
+        assert isinstance(call, Call)
+        payouts.record_reversal(call, _done("trr"))
+        owner, code = _payee(order, leg)
+        escrow.reverse_payout(
+            order_id=order.id, owner=owner, code=code, amount=amount,
+            operation_id=call.operation_id,
+        )  # fmt: skip
+    call = refunds.prepare_refund(order_id=order.id, amount=order.total)
+    assert isinstance(call, Call)
+    refunds.record_refund(call, _done("re"))
+    ids = {"order_id": order.id, "operation_id": call.operation_id}
+    escrow.refund(**ids, amount=order.total, **shares)
+    escrow.refund_done(**ids)
+    return order
+
+
+def captured(order: Order, outcome: Outcome = Outcome.SUCCEEDED, **due: int) -> None:
+    """Take the order's total, or the shares that are due, from the card; and book it if it went."""
+    shares = {
+        "food": order.food_fee,
+        "delivery": order.delivery_fee,
+        "platform": order.platform_fee,
+    } | due
+    amount = sum(shares.values())
+    call = payments.prepare_capture(order_id=order.id, amount=amount)
+    assert isinstance(call, Call)
+    if outcome is Outcome.FAILED:
+        payments.record_capture(call, Reply(outcome, code="charge_expired_for_capture"))
+        return
+    payments.record_capture(call, _done("pi", charge=f"ch_{new_id().hex}", stripe_fee=81))
+    escrow.capture(
+        order_id=order.id, amount=amount, stripe_fee=81, operation_id=call.operation_id, **shares
+    )
+
+
+def paid_out(order: Order, due: escrow.Released) -> None:
+    """Send what is due to restaurant and runner, and book it."""
+    for leg in Leg:
+        owner, code = _payee(order, leg)
+        amount = due[f"{leg.value}_due"]  # type: ignore[literal-required]
+        call = payouts.prepare_transfer(
+            order_id=order.id, leg=leg, destination=f"acct_{owner.hex}", amount=amount
+        )
+        assert isinstance(call, Call)
+        payouts.record_transfer(call, _done("tr"))
+        escrow.pay_out(
+            order_id=order.id, owner=owner, code=code, amount=amount,
+            operation_id=call.operation_id,
+        )  # fmt: skip
 
 
 def log(
@@ -107,3 +225,39 @@ def _run(order: Order, status: RunStatus, *, upto: int = 6, reason: str = "") ->
     for position in range(1, upto + 1):
         log(run, position, StepState.DONE)
     return run
+
+
+def _delivered(order: Order, as_far_as: OrderStatus = OrderStatus.DELIVERED) -> Order:
+    """Its runner has it, or has brought it."""
+    runner_id = a_person(Role.RUNNER).id
+    orders.assign(order_id=order.id, runner_id=runner_id)
+    scheduler.cancel_order_timeout(order_id=order.id)
+    for step in DELIVERING[1 : DELIVERING.index(as_far_as) + 1]:
+        orders.advance(order_id=order.id, runner_id=runner_id, to=step)
+    order.refresh_from_db()
+    return order
+
+
+def _parties(order: Order) -> dict[str, Any]:
+    return {
+        "order_id": order.id,
+        "restaurant_id": order.restaurant_id,
+        "runner_id": order.runner_id,
+    }
+
+
+def _payee(order: Order, leg: Leg) -> tuple[UUID, Code]:
+    if leg is Leg.RESTAURANT:
+        return order.restaurant_id, Code.RESTAURANT_PAYABLE
+    assert order.runner_id is not None
+    return order.runner_id, Code.RUNNER_PAYABLE
+
+
+def _done(kind: str, **other: Any) -> Reply:
+    return Reply(Outcome.SUCCEEDED, object_id=f"{kind}_{new_id().hex}", **other)
+
+
+def _ended(order: Order, saga: str, status: RunStatus = RunStatus.COMPLETED) -> None:
+    ended_at = None if status == RunStatus.PARKED else timezone.now()
+    Run.objects.create(saga=saga, key=str(order.id), status=status, ended_at=ended_at)
+    order.refresh_from_db()

@@ -15,8 +15,17 @@ from payments import services as payments
 from sagas import books
 from sagas.models import Run, RunStatus
 from tests.factories import an_order
-from tests.sagas.orders_at_rest import a_cancelled_order, a_created_order, authorized
-from tests.sagas.plantings import PLANTINGS, Planting, run, sql, unguard
+from tests.sagas import plantings, plantings_settled  # noqa: F401  (each registers its own)
+from tests.sagas.orders_at_rest import (
+    a_cancelled_order,
+    a_completed_order,
+    a_created_order,
+    a_part_paid_order,
+    a_refunded_order,
+    an_unpaid_order,
+    authorized,
+)
+from tests.sagas.planting import PLANTINGS, Planting, run, sql, unguard
 
 
 def found() -> Counter[str]:
@@ -36,7 +45,7 @@ def test_a_planted_wrong_is_caught_by_name(db: None, planting: Planting) -> None
 
 
 def test_every_invariant_has_a_planting_and_a_sentence() -> None:
-    assert [i.name for i in books.invariants()] == list(dict.fromkeys(p.name for p in PLANTINGS))
+    assert {i.name for i in books.invariants()} == {p.name for p in PLANTINGS}
     assert all(i.sentence.endswith(".") for i in books.invariants())
 
 
@@ -44,6 +53,10 @@ def test_orders_that_went_well_or_were_undone_break_nothing(db: None) -> None:
     before = found()
     a_created_order()
     a_cancelled_order()
+    a_completed_order()
+    an_unpaid_order()
+    a_part_paid_order()
+    a_refunded_order()
     an_order()
     assert not found() - before
 

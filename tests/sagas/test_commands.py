@@ -15,7 +15,7 @@ from django.utils import timezone
 from stripe import StripeClient
 
 from campusg.ids import new_id
-from payments import gateway
+from payments.gateway import customers
 from sagas.create_order import create_order
 from sagas.models import LIVE, Run, RunStatus, StepState
 from tests.conftest import Worker, eventually
@@ -212,7 +212,7 @@ def test_a_seeding_without_stripe_says_so(
     committed_db: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     unreachable = StripeClient("sk_test", base_addresses={"api": "http://127.0.0.1:9"})
-    monkeypatch.setattr(gateway, "client", lambda: unreachable)
+    monkeypatch.setattr(customers, "client", lambda: unreachable)
     with pytest.raises(CommandError, match="could not be registered") as refused:
         call_command("seed_campus", "--password=rain-on-glass")
     assert refused.value.returncode == 2

@@ -24,8 +24,9 @@ from scheduler.models import EventStatus, ScheduledEvent
 from tests.conftest import Worker, eventually
 from tests.factories import a_person
 from tests.makers import make_customer, make_restaurant, requested
-from tests.sagas.conftest import Placed, everything
+from tests.sagas.conftest import everything
 from tests.sagas.messages import all_is_quiet, deliver_every_message_again
+from tests.sagas.placed import Placed
 from users.models import Role
 from users.services import NoSavedCard
 

@@ -1,37 +1,28 @@
-"""Due events: one per cause, fired once, by whoever comes first."""
+"""Due events: one of a kind pending for an entity, and taken back while there is time."""
 
 from datetime import timedelta
 from threading import Event
 
 import pytest
 from django.db import transaction
-from django.db.models.functions import Now
-from django_celery_beat.models import PeriodicTask
+from django.utils import timezone
 
 from campusg.ids import new_id
-from scheduler import tasks
+from scheduler.errors import AlreadyScheduled, EventOver, UnknownEvent
 from scheduler.models import EventStatus, EventType, ScheduledEvent
-from scheduler.services import cancel_order_timeout, fire_due, start_order_timeout
+from scheduler.services import (
+    cancel_delivery_reminder,
+    cancel_event,
+    cancel_order_timeout,
+    fire_all_due,
+    fire_due,
+    schedule,
+    start_delivery_reminder,
+    start_order_timeout,
+)
 from tests.threads import at_once
 
 A_MINUTE = timedelta(minutes=1)
-
-
-def due_rows(count, ago=A_MINUTE):
-    """Rows that came due `ago`, the first the oldest."""
-    rows = ScheduledEvent.objects.bulk_create(
-        ScheduledEvent(
-            event_type=EventType.ORDER_TIMEOUT,
-            entity_id=new_id(),
-            due_at=Now() - ago + timedelta(milliseconds=index),
-        )
-        for index in range(count)
-    )
-    return [row.id for row in rows]
-
-
-def fired(ids):
-    return ScheduledEvent.objects.filter(id__in=ids, status=EventStatus.FIRED).count()
 
 
 @pytest.mark.django_db
@@ -71,37 +62,36 @@ def test_a_timer_taken_back_never_fires_and_can_be_set_anew(settings):
 
 
 @pytest.mark.django_db
-def test_what_is_due_fires_once_and_what_is_not_waits(django_assert_num_queries):
-    due = due_rows(3)
-    later = start_order_timeout(order_id=new_id())["timeout_event_id"]
-    with django_assert_num_queries(1):
-        fire_due()
-    assert fired(due) == 3
-    assert fired([later]) == 0
-    when = ScheduledEvent.objects.get(id=due[0]).fired_at
-    assert fire_due() == 0
-    assert ScheduledEvent.objects.get(id=due[0]).fired_at == when
+def test_anything_is_scheduled_once_at_one_time():
+    wanted = {
+        "event_type": EventType.ESCROW_TIMEOUT,
+        "entity_id": new_id(),
+        "due_at": timezone.now() + A_MINUTE,
+        "payload": {"note": "look into it"},
+    }
+    event = schedule(**wanted)
+    assert schedule(**wanted) == event
+    with pytest.raises(AlreadyScheduled), transaction.atomic():
+        schedule(**wanted | {"due_at": timezone.now()})
+    cancel_event(event_id=event.id)
+    assert schedule(**wanted) != event
 
 
 @pytest.mark.django_db
-def test_the_oldest_fire_first_when_a_batch_is_full():
-    ids = due_rows(5, ago=timedelta(days=400))
-    assert fire_due(limit=2) == 2
-    assert (fired(ids[:2]), fired(ids[2:])) == (2, 0)
-
-
-@pytest.mark.django_db
-def test_beats_task_goes_on_until_nothing_is_due(monkeypatch):
-    monkeypatch.setattr(tasks, "BATCH", 10)
-    ids = due_rows(25)
-    tasks.fire_due_events()
-    assert fired(ids) == 25
-
-
-@pytest.mark.django_db
-def test_beat_is_told_by_a_migration_to_fire_due_events_every_second():
-    row = PeriodicTask.objects.get(task=tasks.fire_due_events.name)
-    assert (row.interval.every, row.interval.period, row.expire_seconds) == (1, "seconds", 2)
+def test_an_event_is_taken_back_until_it_has_fired():
+    event = schedule(
+        event_type=EventType.ESCROW_TIMEOUT, entity_id=new_id(), due_at=timezone.now() - A_MINUTE
+    )
+    other = schedule(
+        event_type=EventType.ESCROW_TIMEOUT, entity_id=new_id(), due_at=timezone.now() + A_MINUTE
+    )
+    for _ in range(2):
+        assert cancel_event(event_id=other.id).status == EventStatus.CANCELLED
+    fire_all_due()
+    with pytest.raises(EventOver, match="FIRED"):
+        cancel_event(event_id=event.id)
+    with pytest.raises(UnknownEvent):
+        cancel_event(event_id=new_id())
 
 
 @pytest.mark.race
@@ -114,41 +104,22 @@ def test_fifty_at_once_set_one_timer(committed_db):
 
 
 @pytest.mark.race
-def test_claimers_at_once_never_claim_the_same_event(committed_db):
-    before = ScheduledEvent.objects.filter(status=EventStatus.FIRED).count()
-    ids = due_rows(300)
+def test_who_takes_a_timer_back_does_not_wait_for_whoever_fires_it(committed_db):
+    order_id = new_id()
+    start_delivery_reminder(order_id=order_id)
+    firing_it, taken_back = Event(), Event()
 
-    def claim_all():
-        claimed = 0
-        while batch := fire_due(limit=7):
-            claimed += batch
-        return claimed
-
-    claimed = at_once([claim_all] * 4)
-    after = ScheduledEvent.objects.filter(status=EventStatus.FIRED).count()
-    assert fired(ids) == 300
-    assert sum(claimed) == after - before
-
-
-@pytest.mark.race
-def test_a_claimer_passes_by_what_another_holds(committed_db):
-    held, free = due_rows(2)
-    locked, passed = Event(), Event()
-
-    def hold_one():
+    def fire_it():
         with transaction.atomic():
-            ScheduledEvent.objects.select_for_update().get(id=held)
-            locked.set()
-            assert passed.wait(30)
+            ScheduledEvent.objects.select_for_update().get(entity_id=order_id)
+            firing_it.set()
+            assert taken_back.wait(30)
 
-    def claim():
-        assert locked.wait(30)
-        try:
-            fire_due()
-            return fired([held]), fired([free])
-        finally:
-            passed.set()
+    def take_it_back():
+        assert firing_it.wait(30)
+        cancel_delivery_reminder(order_id=order_id)
+        taken_back.set()
 
-    assert at_once([hold_one, claim]) == [None, (0, 1)]
-    fire_due()
-    assert fired([held]) == 1
+    assert at_once([fire_it, take_it_back]) == [None, None]
+    cancel_delivery_reminder(order_id=order_id)
+    assert ScheduledEvent.objects.get(entity_id=order_id).status == EventStatus.CANCELLED

@@ -5,9 +5,17 @@ from django.db import IntegrityError, transaction
 
 from campusg.ids import new_id
 from tests.factories import a_customer, a_person
-from users.errors import NoSavedCard, NotACustomer
+from users.errors import CannotBePaid, NoSavedCard, NotACustomer, NotARunner
 from users.models import Role, SavedCard, Transfers, User
-from users.services import create_person, get_customer, save_card, save_payout_account
+from users.services import (
+    create_person,
+    get_customer,
+    get_runner,
+    payee_of,
+    save_card,
+    save_payout_account,
+    set_transfers,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -77,3 +85,43 @@ def test_a_connected_account_is_paid_for_one_person_only():
         )
     save_payout_account(user_id=first.id, stripe_account_id="acct_1", transfers=Transfers.ACTIVE)
     assert User.objects.get(id=first.id).payout_account.transfers == Transfers.ACTIVE
+
+
+def a_payee(*roles, transfers=Transfers.ACTIVE):
+    """Somebody with a connected account; and its name."""
+    person = a_person(*roles)
+    name = f"acct_{person.id.hex}"
+    save_payout_account(user_id=person.id, stripe_account_id=name, transfers=transfers)
+    return person, name
+
+
+def test_a_runner_is_paid_to_their_connected_account():
+    runner, account = a_payee(Role.RUNNER)
+    assert get_runner(runner_id=runner.id) == {"runner_account": account}
+
+
+def test_only_a_runner_who_is_here_delivers():
+    customer, _ = a_payee(Role.CUSTOMER)
+    gone, _ = a_payee(Role.RUNNER)
+    User.objects.filter(id=gone.id).update(is_active=False)
+    for nobody in (customer.id, gone.id, new_id()):
+        with pytest.raises(NotARunner):
+            get_runner(runner_id=nobody)
+
+
+def test_a_runner_without_an_account_cannot_deliver():
+    with pytest.raises(CannotBePaid, match="add one first"):
+        get_runner(runner_id=a_person(Role.RUNNER).id)
+
+
+@pytest.mark.parametrize("transfers", [Transfers.INACTIVE, Transfers.PENDING])
+def test_nobody_is_paid_whom_stripe_restricts_until_it_says_otherwise(transfers):
+    owner, account = a_payee(Role.RESTAURANT, transfers=transfers)
+    with pytest.raises(CannotBePaid, match=transfers):
+        payee_of(user_id=owner.id)
+    assert set_transfers(stripe_account_id=account, transfers=Transfers.ACTIVE) == owner.id
+    assert payee_of(user_id=owner.id) == account
+
+
+def test_news_of_an_account_that_is_nobody_s_changes_nothing():
+    assert set_transfers(stripe_account_id="acct_x", transfers=Transfers.ACTIVE) is None

@@ -1,16 +1,21 @@
-"""`manage.py saga`: list runs, show one, check that live ones can go on under this code."""
+"""`manage.py saga`: list and show runs, check that they can go on, start one, turn one round."""
 
 import json
 from argparse import ArgumentParser
-from typing import Any
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, get_origin
 from uuid import UUID
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import transaction
 from django.db.models import Q, QuerySet
 
+from campusg.errors import Refused
 from campusg.money import formatted
 from sagas.engine.definition import Saga, saga_named
-from sagas.engine.picture import aligned
+from sagas.engine.picture import aligned, table
+from sagas.engine.starting import compensate, start
 from sagas.engine.telling import tell
 from sagas.engine.timeline import Act, step_at_hand, timeline
 from sagas.models import LIVE, Run, RunStatus
@@ -20,7 +25,7 @@ WHY_SHOWN = 80
 
 
 class Command(BaseCommand):
-    help = "List runs, show one, or check that live runs can go on under this code."
+    help = "List runs, show one, check that live ones can go on, start one, or turn one round."
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -34,6 +39,19 @@ class Command(BaseCommand):
         show = acts.add_parser("show", help="one run, or all runs of an order")
         show.add_argument("id", help="a run's id or the beginning of it, or an order's id")
         acts.add_parser("check", help="exit with 1 if live runs can't go on under this code")
+        begin = acts.add_parser(
+            "start", help="start a run; without --yes only say what it would do"
+        )
+        begin.add_argument("name", metavar="NAME", help="the saga's name")
+        begin.add_argument(
+            "--fact", action="append", default=[], metavar="K=V", help="what the saga is given"
+        )
+        begin.add_argument("--key", help="the run's key; the order's id unless told otherwise")
+        turn = acts.add_parser("cancel", help="turn a run round; without --yes only say so")
+        turn.add_argument("id", help="a run's id or the beginning of it")
+        turn.add_argument("--reason", required=True)
+        for act in (begin, turn):
+            act.add_argument("--yes", action="store_true", help="do it")
 
     def handle(self, *args: Any, **options: Any) -> None:
         match options["act"]:
@@ -41,6 +59,10 @@ class Command(BaseCommand):
                 self._list(options)
             case "show":
                 self.stdout.write("\n\n".join(map(_page, _found(options["id"]))))
+            case "start":
+                self._start(options)
+            case "cancel":
+                self._cancel(options)
             case _:
                 self._check()
 
@@ -56,6 +78,30 @@ class Command(BaseCommand):
         heads = ("id", "saga", "key", "status", "step", "since", "why")
         self.stdout.write("\n".join(aligned([heads, *rows])))
 
+    def _start(self, options: dict[str, Any]) -> None:
+        saga = saga_named(options["name"])
+        if saga is None:
+            names = ", ".join(sorted(Saga.registry))
+            raise CommandError(f"There is no saga {options['name']}: {names}.", returncode=2)
+        facts = _facts(saga, options["fact"])
+        key = options["key"] or str(facts.get("order_id", ""))
+        with _only_if(options["yes"]):
+            run = _unless_refused(lambda: start(saga, key, **facts))
+            self.stdout.write("\n".join([table(saga), "", _page(run)]))
+        self._say_whether(options["yes"], f"Started {run.pk}.")
+
+    def _cancel(self, options: dict[str, Any]) -> None:
+        found = _found(options["id"])
+        if len(found) > 1:
+            raise CommandError("That order has several runs; name one of them.", returncode=2)
+        with _only_if(options["yes"]):
+            run = _unless_refused(lambda: compensate(found[0].pk, options["reason"]))
+            self.stdout.write(_page(run))
+        self._say_whether(options["yes"], f"Turned round {run.pk}.")
+
+    def _say_whether(self, yes: bool, done: str) -> None:
+        self.stdout.write("\n" + (done if yes else "Nothing was done: add --yes to do it."))
+
     def _check(self) -> None:
         stranded = [
             f"{run.pk}  {run.saga} {run.key}: began under {run.fingerprint}, this code has {have}"
@@ -68,6 +114,34 @@ class Command(BaseCommand):
         self.stdout.write("\n".join(stranded))
         self.stdout.write("Run workers of the old release until these have ended.")
         raise SystemExit(1)
+
+
+@contextmanager
+def _only_if(yes: bool) -> Iterator[None]:
+    """Do it for real, or do it and take it back: a dry run meets the same refusals."""
+    with transaction.atomic():
+        yield
+        transaction.set_rollback(not yes)
+
+
+def _unless_refused(act: Callable[[], Run]) -> Run:
+    try:
+        return act()
+    except Refused as refusal:
+        raise CommandError(f"Refused ({refusal.code}): {refusal}") from refusal
+
+
+def _facts(saga: Saga, told: list[str]) -> dict[str, Any]:
+    """The facts as the saga takes them: numbers and lists as JSON, everything else as it stands."""
+    facts: dict[str, Any] = {}
+    for name, _, value in (one.partition("=") for one in told):
+        kind = saga.given.get(name, str)
+        as_json = kind is int or get_origin(kind) is list
+        facts[name] = json.loads(value) if as_json else value
+    if set(facts) != set(saga.given):
+        wanted = ", ".join(f"--fact {name}=…" for name in saga.given)
+        raise CommandError(f"{saga.name} is given exactly: {wanted}", returncode=2)
+    return facts
 
 
 def _line(run: Run) -> tuple[str, ...]:

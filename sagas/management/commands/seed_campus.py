@@ -17,11 +17,19 @@ from campusg.errors import CampusGError
 from campusg.ids import new_id
 from escrow.services import freeze
 from orders.services import Dish, OrderLine, open_restaurant
-from payments.gateway import register_customer
+from payments.gateway import register_customer, register_payee
 from sagas.create_order import create_order
 from sagas.engine.starting import start
 from users.errors import NoSavedCard
-from users.services import Role, create_person, get_customer, save_card
+from users.models import Transfers
+from users.services import (
+    Role,
+    create_person,
+    get_customer,
+    payout_account_of,
+    save_card,
+    save_payout_account,
+)
 
 CURRENCY = "USD"
 #: https://docs.stripe.com/testing#cards; the second attaches, and every charge of it is declined.
@@ -40,7 +48,9 @@ PLACES = ("Dorm 4, room 12", "Library, 2nd floor", "Lab B, reception", "Sports h
 
 
 class Command(BaseCommand):
-    help = "Fill an empty campus: staff, customers with saved cards, restaurants, runners."
+    help = (
+        "Fill an empty campus: staff, customers with cards, restaurants and runners with accounts."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--customers", type=int, default=20)
@@ -62,7 +72,7 @@ class Command(BaseCommand):
             seeded = {
                 **campus.staff(),
                 "customers": campus.customers(options["customers"], options["declined_share"]),
-                "runners": campus.people("runner", Role.RUNNER, options["runners"]),
+                "runners": campus.runners(options["runners"]),
                 "restaurants": campus.restaurants(options["restaurants"], options["frozen"]),
             }
             seeded["orders"] = list(islice(_orders(seeded), options["orders"]))
@@ -117,9 +127,13 @@ class Campus:
             _ensure_card(person)
         return people
 
+    def runners(self, count: int) -> list[dict[str, Any]]:
+        """Each with a connected account to be paid to."""
+        return [_payee(person) for person in self.people("runner", Role.RUNNER, count)]
+
     def restaurants(self, count: int, frozen: int) -> list[dict[str, Any]]:
         """Each with an owner and a menu; the last `frozen` of them are promised no money."""
-        owners = self.people("owner", Role.RESTAURANT, count)
+        owners = [_payee(person) for person in self.people("owner", Role.RESTAURANT, count)]
         kitchens = [
             _kitchen(owner, name, menu)
             for owner, (name, menu) in zip(owners, _menus(), strict=False)
@@ -145,6 +159,17 @@ def _ensure_card(person: dict[str, Any]) -> None:
             exp_month=card.exp_month,
             exp_year=card.exp_year,
         )
+
+
+def _payee(person: dict[str, Any]) -> dict[str, Any]:
+    """The same person with the account they are paid to, made at Stripe if there is none yet."""
+    account = payout_account_of(user_id=person["id"])
+    if account is None:
+        account_id, transfers = register_payee(f"{person['username']}@campus.example")
+        account = save_payout_account(
+            user_id=person["id"], stripe_account_id=account_id, transfers=Transfers(transfers)
+        )
+    return person | {"account": account.stripe_account_id}
 
 
 def _kitchen(owner: dict[str, Any], name: str, menu: Iterable[Dish]) -> dict[str, Any]:

@@ -1,0 +1,70 @@
+"""What the books say of one order, and by how much that differs from what was promised."""
+
+from uuid import UUID
+
+from django.db.models import Case, F, QuerySet, Sum, When
+from django.db.models.functions import Coalesce
+
+from escrow.chart import ESCROW, PASSED_ON, Code, Layer, Side
+from escrow.models import Entry, Hold, HoldStatus, JournalKind, Shares
+
+_SIGNED = Case(When(side=F("account__normal_side"), then="amount"), default=-F("amount"))
+#: What an order's money passes through; when the order is over, nothing is left there.
+_PASSED_THROUGH = (Code.CUSTOMER_HOLD, *ESCROW)
+
+
+def balance_of_order(*, order_id: UUID) -> dict[tuple[Code, Layer], int]:
+    """Each account of the order on each layer, in minor units, positive on its normal side."""
+    rows = _of_order(order_id).values_list("account__code", "layer").annotate(sum=Sum(_SIGNED))
+    return {(Code(code), Layer(layer)): balance for code, layer, balance in rows}
+
+
+def balance(code: Code, *, order_id: UUID, owner: UUID | None = None) -> int:
+    """One account of the order, posted, in minor units, positive on its normal side."""
+    entries = _of_order(order_id).filter(account__code=code, account__owner=owner)
+    posted: int = entries.filter(layer=Layer.POSTED).aggregate(sum=Coalesce(Sum(_SIGNED), 0))["sum"]
+    return posted
+
+
+def unsettled(*, order_id: UUID, total: int, completed: bool) -> int:
+    """By how many minor units the books differ from what a finished create_order promises.
+
+    Completed: the customer's hold and the escrow both stand at `total`, pending, unless the next
+    saga has gone on with a hold of that much. Compensated: every account of the order is back at
+    zero. Nothing is posted in either case. 0 means kept.
+    """
+    hold = Hold.objects.filter(order_id=order_id).exclude(status=HoldStatus.HELD).first()
+    if completed and hold is not None:
+        return abs(hold.total - total)
+    promised = total if completed else 0
+    balances = balance_of_order(order_id=order_id)
+    held = balances.get((Code.CUSTOMER_HOLD, Layer.PENDING), 0)
+    escrow = sum(balances.get((code, Layer.PENDING), 0) for code in ESCROW)
+    posted = sum(abs(balance) for (_, layer), balance in balances.items() if layer is Layer.POSTED)
+    return max(abs(held - promised), abs(escrow - promised), posted)
+
+
+def settled_after_completion(*, order_id: UUID, captured: int) -> int:
+    """By how many minor units what was passed on differs from what was captured, or how much still
+    stands in the customer's hold or in escrow. 0 means that the order's money is where it belongs;
+    so it is after a cancellation, captured in part or not at all. `captured` is without what was
+    refunded before it was passed on."""
+    balances = balance_of_order(order_id=order_id)
+    left = sum(abs(n) for (code, _), n in balances.items() if code in _PASSED_THROUGH)
+    return max(abs(sum(passed_on(order_id)) - captured), left)
+
+
+def passed_on(order_id: UUID) -> Shares:
+    """What release or claim has credited to the restaurant, the runner and the platform."""
+    credits_ = Entry.objects.filter(
+        journal__order_id=order_id,
+        journal__kind__in=[JournalKind.RELEASE, JournalKind.CLAIM],
+        layer=Layer.POSTED,
+        side=Side.CREDIT,
+    ).values_list("account__code", "amount")
+    amounts = dict(credits_)
+    return Shares(*(amounts.get(code, 0) for code in PASSED_ON))
+
+
+def _of_order(order_id: UUID) -> QuerySet[Entry]:
+    return Entry.objects.filter(account__order_id=order_id)

@@ -1,0 +1,43 @@
+"""The only package that talks to Stripe. Each answer, and each lack of one, becomes a `Reply`."""
+
+from payments.gateway.answers import ABSENT, HOLD_STANDS, Outcome, Reply, client
+from payments.gateway.customers import Registered, register_customer
+from payments.gateway.intents import (
+    authorize,
+    capture,
+    find_authorization,
+    find_capture,
+    find_void,
+    void,
+)
+from payments.gateway.payees import (
+    find_reversal,
+    find_transfer,
+    register_payee,
+    reverse,
+    transfer,
+)
+from payments.gateway.refunds import find_refund, refund
+
+__all__ = [
+    "ABSENT",
+    "HOLD_STANDS",
+    "Outcome",
+    "Registered",
+    "Reply",
+    "authorize",
+    "capture",
+    "client",
+    "find_authorization",
+    "find_capture",
+    "find_refund",
+    "find_reversal",
+    "find_transfer",
+    "find_void",
+    "refund",
+    "register_customer",
+    "register_payee",
+    "reverse",
+    "transfer",
+    "void",
+]

@@ -1,0 +1,106 @@
+"""What an answered operation changes about its payment, and what an unanswered one means."""
+
+from uuid import UUID
+
+from django.db.models.functions import Now
+
+from events.services import record as record_event
+from payments import operations
+from payments.errors import NothingHeld, OperatorNeeded
+from payments.gateway import HOLD_STANDS, Reply
+from payments.models import UNRESOLVED, Kind, Operation, OperationState, Payment, PaymentStatus
+from payments.operations import Call
+from sagas.engine import Unknown
+
+#: A capture refused with one of these found no hold any more.
+HOLD_GONE = (
+    "hold_gone", "charge_expired_for_capture", "capture_charge_authorization_expired",
+)  # fmt: skip
+
+
+def payment_of(order_id: UUID) -> Payment:
+    """The order's payment, locked: one call about it at a time. Raises NothingHeld."""
+    payment = Payment.objects.select_for_update().filter(order_id=order_id).first()
+    if payment is None:
+        raise NothingHeld("Nothing was ever held for this order.")
+    return payment
+
+
+def learn(call: Call, reply: Reply) -> tuple[Payment, Operation]:
+    """Save a reply and its effect on the payment, once, with its event in the same transaction.
+    Whoever learns an outcome calls this: a step of a saga, or the janitor."""
+    payment = Payment.objects.select_for_update().get(pk=call.payment_id)
+    operation = (
+        Operation.objects.select_for_update().annotate(db_now=Now()).get(pk=call.operation_id)
+    )
+    if operations.save_reply(operation, reply):
+        event = _apply(payment, operation, reply)
+        payment.save()
+        if event:
+            data = {
+                "payment_id": str(payment.pk),
+                "amount": operation.amount,
+                "currency": payment.currency,
+            }
+            record_event(type=event, order_id=payment.order_id, data=data)
+    return payment, operation
+
+
+def unresolved(operation: Operation) -> Unknown:
+    """The outcome is not known; look again when the operation is due."""
+    why = f"{operation.key}: {operation.code} {operation.message}".strip()
+    return Unknown(operation.next_try_at or operations.now_of(operation), why)
+
+
+def operator_needed(operation: Operation) -> OperatorNeeded:
+    """Only a person can say what this means."""
+    return OperatorNeeded(f"{operation.key} needs a person: {operation.message}")
+
+
+def repeated_or_refused(operation: Operation) -> Call | OperatorNeeded:
+    """An operation that is not resolved: the same call once more, or a person."""
+    if operation.state in UNRESOLVED:
+        return operations.repeat(operation)
+    return operator_needed(operation)
+
+
+def _apply(payment: Payment, operation: Operation, reply: Reply) -> str:
+    """Change the payment; the name of the event that this is, if it is one."""
+    match operation.kind, operation.state:
+        case Kind.AUTHORIZE, OperationState.SUCCEEDED:
+            payment.payment_intent = operation.stripe_id or ""
+            payment.capture_before = reply.capture_before
+            payment.authorized_at = operation.resolved_at
+            if payment.status == PaymentStatus.AUTHORIZING:
+                payment.status = PaymentStatus.AUTHORIZED
+            return "payment.authorized"
+        case Kind.AUTHORIZE, OperationState.FAILED:
+            payment.status, payment.failed_at = PaymentStatus.FAILED, operation.resolved_at
+        case Kind.VOID, OperationState.SUCCEEDED:
+            payment.status, payment.released_at = PaymentStatus.RELEASED, operation.resolved_at
+            return "payment.released"
+        case Kind.CAPTURE, OperationState.SUCCEEDED:
+            payment.status, payment.captured_at = PaymentStatus.CAPTURED, operation.resolved_at
+            payment.captured_amount = operation.amount
+            payment.charge, payment.stripe_fee = reply.charge, reply.stripe_fee
+            return "payment.captured"
+        case Kind.CAPTURE, OperationState.FAILED:
+            return _not_captured(payment, operation)
+        case Kind.REFUND, OperationState.SUCCEEDED:
+            payment.refunded_amount += operation.amount
+            payment.refunded_at = operation.resolved_at
+            whole = payment.refunded_amount == payment.captured_amount
+            payment.status = PaymentStatus.REFUNDED if whole else PaymentStatus.PARTLY_REFUNDED
+            return "payment.refunded"
+    return ""
+
+
+def _not_captured(payment: Payment, operation: Operation) -> str:
+    if operation.code not in HOLD_GONE:
+        payment.status = PaymentStatus.AUTHORIZED
+        return "" if operation.code == HOLD_STANDS else "payment.capture_failed"
+    if payment.released_at:
+        payment.status = PaymentStatus.RELEASED
+    else:
+        payment.status, payment.lapsed_at = PaymentStatus.LAPSED, operation.resolved_at
+    return "payment.capture_failed"

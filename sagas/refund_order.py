@@ -1,0 +1,34 @@
+"""Refund order: an operator gives a completed order's customer all their money back.
+
+Payees who have been paid pay it back first, if their accounts still hold it; what they can't pay
+back they owe us. The customer gets their money all the same. From the first reversal on there is
+only forward.
+"""
+
+from typing import TypedDict
+from uuid import UUID
+
+from sagas.engine import Saga, step
+from sagas.participants import escrow, payments
+
+
+class OrderToRefund(TypedDict):
+    """Which order, and why."""
+
+    order_id: UUID
+    reason: str
+
+
+refund_order = Saga(
+    "refund_order",
+    step(escrow.paid_for),
+    step(payments.begin_refund, compensate=payments.stop_refund),
+    step(payments.reverse_restaurant, pivot=True),
+    step(payments.reverse_runner),
+    step(escrow.reverse_payouts),
+    step(payments.refund, emits="payment.refunded"),
+    step(escrow.refund, emits="escrow.refunded"),
+    given=OrderToRefund,
+    promise=escrow.given_back,
+    stake="refund_due",
+)

@@ -1,0 +1,150 @@
+"""Due events are set, at most one of a type pending for an entity, and taken back."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any, TypedDict
+from uuid import UUID
+
+from django.conf import settings
+from django.db import connection, transaction
+from django.db.models.functions import Now
+
+from campusg.ids import new_id
+from scheduler.errors import AlreadyScheduled, EventOver, UnknownEvent
+from scheduler.models import EventStatus, EventType, ScheduledEvent
+
+# The deadline is the database's sum, so that every process counts by one clock. Setting what is
+# pending already leaves it as it is: the no-op update is there for RETURNING, which DO NOTHING
+# would leave empty.
+_ENSURE = f"""
+    INSERT INTO scheduler_scheduledevent AS event
+           (id, event_type, entity_id, due_at, payload, status)
+    VALUES (%(id)s, %(event_type)s, %(entity_id)s,
+            statement_timestamp() + make_interval(secs => %(seconds)s),
+            '{{}}', '{EventStatus.PENDING}')
+    ON CONFLICT (event_type, entity_id) WHERE status = '{EventStatus.PENDING}'
+    DO UPDATE SET due_at = event.due_at
+    RETURNING id
+"""
+
+
+class OrderTimeout(TypedDict):
+    """The due event that ends an order which nobody has accepted in time."""
+
+    timeout_event_id: UUID
+
+
+def start_order_timeout(*, order_id: UUID) -> OrderTimeout:
+    """Ensure one pending ORDER_TIMEOUT, due in `ORDER_TIMEOUT_SECONDS`; an earlier one stays."""
+    event_id = _ensure(EventType.ORDER_TIMEOUT, order_id, settings.ORDER_TIMEOUT_SECONDS)
+    return {"timeout_event_id": event_id}
+
+
+def cancel_order_timeout(*, order_id: UUID) -> None:
+    """Take back the pending ORDER_TIMEOUT; none pending is right too."""
+    _cancel(EventType.ORDER_TIMEOUT, order_id)
+
+
+def ignore_order_timeout(*, order_id: UUID) -> None:
+    """The ORDER_TIMEOUT that has fired came too late: FIRED → IGNORED."""
+    _ignore(EventType.ORDER_TIMEOUT, order_id)
+
+
+def start_delivery_reminder(*, order_id: UUID) -> None:
+    """Ensure one pending DELIVERY_REMINDER, due in `DELIVERY_REMINDER_SECONDS`."""
+    _ensure(EventType.DELIVERY_REMINDER, order_id, settings.DELIVERY_REMINDER_SECONDS)
+
+
+def cancel_delivery_reminder(*, order_id: UUID) -> None:
+    """Take back the pending DELIVERY_REMINDER; none pending is right too."""
+    _cancel(EventType.DELIVERY_REMINDER, order_id)
+
+
+def cancel_authorization_expiry(*, order_id: UUID) -> None:
+    """Take back the pending PAYMENT_AUTHORIZATION_EXPIRY; none pending is right too."""
+    _cancel(EventType.PAYMENT_AUTHORIZATION_EXPIRY, order_id)
+
+
+def ignore_authorization_expiry(*, order_id: UUID) -> None:
+    """The PAYMENT_AUTHORIZATION_EXPIRY that has fired came too late: FIRED → IGNORED."""
+    _ignore(EventType.PAYMENT_AUTHORIZATION_EXPIRY, order_id)
+
+
+@transaction.atomic(savepoint=False)
+def schedule(
+    *,
+    event_type: EventType,
+    entity_id: UUID,
+    due_at: datetime,
+    payload: dict[str, Any] | None = None,
+) -> ScheduledEvent:
+    """Set a due event; setting the same again returns the one that is pending.
+
+    Raises AlreadyScheduled when the pending one is due at another time.
+    """
+    wanted = ScheduledEvent(
+        event_type=event_type, entity_id=entity_id, due_at=due_at, payload=payload or {}
+    )
+    ScheduledEvent.objects.bulk_create([wanted], ignore_conflicts=True)
+    pending = ScheduledEvent.objects.filter(
+        event_type=event_type, entity_id=entity_id, status=EventStatus.PENDING
+    ).first()
+    if pending is None or pending.due_at != due_at:
+        raise AlreadyScheduled(f"A {event_type} of {entity_id} is pending at another time.")
+    return pending
+
+
+def cancel_event(*, event_id: UUID) -> ScheduledEvent:
+    """PENDING → CANCELLED; a second time changes nothing. Raises UnknownEvent, EventOver."""
+    pending = ScheduledEvent.objects.filter(id=event_id, status=EventStatus.PENDING)
+    pending.update(status=EventStatus.CANCELLED, cancelled_at=Now())
+    event = ScheduledEvent.objects.filter(id=event_id).first()
+    if event is None:
+        raise UnknownEvent("There is no such due event.")
+    if event.status != EventStatus.CANCELLED:
+        raise EventOver(f"The event is {event.status}.")
+    return event
+
+
+def without_order_timeout(order_ids: Iterable[UUID]) -> list[UUID]:
+    """Those of the orders for which no ORDER_TIMEOUT is pending or has fired."""
+    wanted = list(order_ids)
+    known = ScheduledEvent.objects.filter(
+        event_type=EventType.ORDER_TIMEOUT,
+        entity_id__in=wanted,
+        status__in=[EventStatus.PENDING, EventStatus.FIRED],
+    ).values_list("entity_id", flat=True)
+    return sorted(set(wanted).difference(known))
+
+
+def _ensure(event_type: EventType, entity_id: UUID, seconds: float) -> UUID:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _ENSURE,
+            {
+                "id": new_id(),
+                "event_type": event_type.value,
+                "entity_id": entity_id,
+                "seconds": seconds,
+            },
+        )
+        event_id: UUID = cursor.fetchone()[0]
+    return event_id
+
+
+@transaction.atomic(savepoint=False)
+def _cancel(event_type: EventType, entity_id: UUID) -> None:
+    """Passes by one that is firing just now: it is too late to take it back, and whoever fires it
+    may be waiting for the very transaction that this is part of."""
+    pending = ScheduledEvent.objects.select_for_update(skip_locked=True).filter(
+        event_type=event_type, entity_id=entity_id, status=EventStatus.PENDING
+    )
+    ScheduledEvent.objects.filter(id__in=pending.values("id")).update(
+        status=EventStatus.CANCELLED, cancelled_at=Now()
+    )
+
+
+def _ignore(event_type: EventType, entity_id: UUID) -> None:
+    ScheduledEvent.objects.filter(
+        event_type=event_type, entity_id=entity_id, status=EventStatus.FIRED
+    ).update(status=EventStatus.IGNORED)

@@ -1,0 +1,317 @@
+"""What people do to orders over HTTP, and what each is told when it can't be done."""
+
+import pytest
+
+from campusg.ids import new_id
+from events.models import OutboxEvent
+from orders.models import Order
+from orders.states import OrderStatus
+from sagas.models import Run, RunStatus
+from tests.api.conftest import Client, problem
+from tests.api.world import (
+    a_completed_order,
+    a_run_that_waits_for_the_card,
+    a_runner,
+    an_accepted_order,
+    delivered,
+)
+from tests.factories import a_customer, a_person, an_order
+from users.models import Role, Transfers
+from users.services import save_payout_account
+
+pytestmark = pytest.mark.django_db
+S = OrderStatus
+
+
+@pytest.fixture
+def customer():
+    return a_customer()
+
+
+@pytest.fixture
+def runner():
+    return a_runner()
+
+
+def open_order(customer):
+    return delivered(customer, a_runner(), S.CREATED)
+
+
+def status_of(order):
+    return Order.objects.values_list("status", "runner_id", "version").get(pk=order.pk)
+
+
+def events_of(order):
+    told = OutboxEvent.objects.filter(aggregateid=order.pk).order_by("aggversion")
+    return list(told.values_list("type", flat=True))
+
+
+class TestTaking:
+    def test_the_first_runner_gets_the_order_at_once(self, customer, runner):
+        order = open_order(customer)
+        taken = Client(runner).act(order.id, "accept")
+        body = taken.json()
+        assert taken.status_code == 200
+        assert (body["order"]["status"], body["run"]["saga"]) == ("ACCEPTED", "accept_order")
+        assert status_of(order) == ("ACCEPTED", runner.id, 3)
+        assert Client(runner).get(body["run"]["url"]).status_code == 200
+        assert Client(customer).get(body["run"]["url"]).status_code == 200
+
+    def test_the_second_is_told_so_and_nothing_has_changed(self, customer, runner):
+        order = open_order(customer)
+        Client(a_runner()).act(order.id, "accept")
+        before = status_of(order), events_of(order), Run.objects.count()
+        problem(Client(runner).act(order.id, "accept"), 409, "order_taken")
+        assert (status_of(order), events_of(order), Run.objects.count()) == before
+
+    def test_the_same_request_twice_is_taken_once(self, customer, runner):
+        order, key, client = open_order(customer), new_id().hex, Client(runner)
+        url = f"/api/orders/{order.id}/accept"
+        first, again = (client.send("POST", url, {}, key) for _ in range(2))
+        assert again.json() == first.json()
+        assert again["Idempotent-Replayed"] == "true"
+        assert events_of(order).count("order.accepted") == 1
+
+    def test_without_a_key_nothing_is_done(self, customer, runner):
+        order = open_order(customer)
+        asked = Client(runner).post(f"/api/orders/{order.id}/accept", {}, format="json")
+        problem(asked, 400, "idempotency_key_missing", "Idempotency-Key")
+        assert status_of(order)[0] == "CREATED"
+
+    def test_nobody_delivers_what_they_ordered(self, customer):
+        customer.roles = ["customer", "runner"]
+        customer.save()
+        save_payout_account(
+            user_id=customer.id, stripe_account_id="acct_own", transfers=Transfers.ACTIVE
+        )
+        order = open_order(customer)
+        problem(Client(customer).act(order.id, "accept"), 422, "own_order", "runner_id")
+        assert Client(customer).get("/api/orders/available").json()["results"] == []
+
+    def test_who_takes_it_cannot_be_posted(self, customer, runner):
+        order = open_order(customer)
+        for field in ("runner_id", "status", "delivery_fee", "total"):
+            refused = Client(runner).act(order.id, "accept", {field: str(new_id())})
+            problem(refused, 422, "validation_failed", field)
+
+    def test_an_order_whose_money_is_not_held_is_nobodys_yet(self, customer, runner):
+        problem(Client(runner).act(an_order(customer).id, "accept"), 404, "not_found")
+
+    def test_what_is_open_is_shown_with_what_a_runner_has_to_know(self, customer, runner):
+        order = open_order(customer)
+        (shown,) = Client(runner).get("/api/orders/available").json()["results"]
+        assert shown["accept_url"].endswith(f"/api/orders/{order.id}/accept")
+        assert (shown["restaurant"], shown["delivery_fee"]) == (order.restaurant.name, 399)
+        assert str(customer.id) not in str(shown)
+        Client(runner).act(order.id, "accept")
+        assert Client(runner).get("/api/orders/available").json()["results"] == []
+
+
+class TestBackingOut:
+    def test_the_order_is_open_again_and_no_longer_theirs(self, customer, runner):
+        order = delivered(customer, runner, S.ACCEPTED)
+        given = Client(runner).act(order.id, "release")
+        assert (given.status_code, given.json()["order"]["status"]) == (200, "CREATED")
+        assert events_of(order)[-1] == "order.released"
+        assert Client(runner).get(f"/api/orders/{order.id}").status_code == 404
+        assert Client(a_runner()).act(order.id, "accept").status_code == 200
+
+    def test_not_once_the_kitchen_is_at_work(self, customer, runner):
+        order = delivered(customer, runner, S.PLACED)
+        problem(Client(runner).act(order.id, "release"), 409, "order_moved")
+        assert status_of(order)[:2] == ("PLACED", runner.id)
+
+
+class TestDelivering:
+    def put(self, who, order, status, **headers):
+        url = f"/api/orders/{order.id}/status"
+        return Client(who).send("PUT", url, {"status": status}, **headers)
+
+    def test_step_by_step(self, customer, runner):
+        order = delivered(customer, runner, S.ACCEPTED)
+        for version, step in enumerate((S.PLACED, S.ON_THE_WAY, S.DELIVERED), 4):
+            for _ in range(2):
+                moved = self.put(runner, order, step)
+                assert (moved.status_code, moved.json()["status"]) == (200, step)
+                assert moved["ETag"] == f'"{version}"'
+        assert events_of(order)[-3:] == ["order.status_updated"] * 3
+
+    def test_no_step_is_left_out_and_none_is_taken_back(self, customer, runner):
+        order = delivered(customer, runner, S.PLACED)
+        problem(self.put(runner, order, "DELIVERED"), 409, "order_moved")
+        self.put(runner, order, "ON_THE_WAY")
+        problem(self.put(runner, order, "PLACED"), 409, "order_moved")
+
+    @pytest.mark.parametrize("status", sorted({*S} - {S.PLACED, S.ON_THE_WAY, S.DELIVERED}))
+    def test_the_rest_is_not_a_runners_to_say(self, customer, runner, status):
+        order = delivered(customer, runner, S.ACCEPTED)
+        problem(self.put(runner, order, status), 422, "validation_failed", "status")
+        assert status_of(order)[0] == "ACCEPTED"
+
+
+class TestVersions:
+    @pytest.mark.parametrize("known", ['"3"', '"1", "3"', "*"])
+    def test_who_has_seen_the_order_as_it_is_may_act(self, customer, runner, known):
+        order = delivered(customer, runner, S.ACCEPTED)
+        acted = Client(runner).act(order.id, "release", **{"If-Match": known})
+        assert acted.status_code == 200
+
+    @pytest.mark.parametrize("known", ['"2"', 'W/"3"', "3"])
+    def test_who_has_not_is_told_and_nothing_happens(self, customer, runner, known):
+        order = delivered(customer, runner, S.ACCEPTED)
+        before, stale = status_of(order), {"If-Match": known}
+        put = f"/api/orders/{order.id}/status", {"status": "PLACED"}
+        for asked in (
+            Client(runner).act(order.id, "release", **stale),
+            Client(runner).send("PUT", *put, **stale),
+            Client(customer).act(order.id, "cancel", {"reason": "late"}, **stale),
+        ):
+            problem(asked, 412, "precondition_failed", "If-Match")
+        assert status_of(order) == before
+
+    def test_not_even_when_it_changes_in_between(self, customer, runner, monkeypatch):
+        """Somebody else's move lands between the look and the act."""
+        order = delivered(customer, runner, S.ACCEPTED)
+
+        def moved_meanwhile(**facts):
+            Order.objects.filter(pk=order.pk).update(version=7)
+            return advance(**facts)
+
+        from orders.services import advance
+
+        monkeypatch.setattr("orders.services.advance", moved_meanwhile)
+        put = f"/api/orders/{order.id}/status", {"status": "PLACED"}
+        asked = Client(runner).send("PUT", *put, **{"If-Match": '"3"'})
+        problem(asked, 412, "precondition_failed", "If-Match")
+        assert status_of(order)[0] == "ACCEPTED"
+
+
+class TestHandingOver:
+    def pin(self, customer, order):
+        return Client(customer).get(f"/api/orders/{order.id}/pin").json()["pin"]
+
+    def test_the_runner_needs_the_customers_pin(self, customer, runner):
+        order = delivered(customer, runner, S.DELIVERED)
+        pin = self.pin(customer, order)
+        assert len(pin) == 6
+        assert pin.isdigit()
+        done = Client(runner).act(order.id, "complete", {"pin": pin})
+        assert (done.status_code, done.json()["order"]["status"]) == (202, "COMPLETING")
+        assert pin not in str(Run.objects.get(saga="complete_order").facts)
+
+    def test_a_wrong_pin_changes_nothing_and_five_lock_it(self, customer, runner):
+        order = delivered(customer, runner, S.DELIVERED)
+        pin = self.pin(customer, order)
+        wrong = {"pin": f"{(int(pin) + 1) % 1_000_000:06}"}
+        told = [
+            problem(Client(runner).act(order.id, "complete", wrong), 422, "wrong_pin", "pin")
+            for _ in range(4)
+        ]
+        assert len({one["detail"] for one in told}) == 4
+        Client(runner).act(order.id, "complete", wrong)
+        problem(Client(runner).act(order.id, "complete", {"pin": pin}), 409, "pin_locked")
+        assert status_of(order)[0] == "DELIVERED"
+        ops = a_person(Role.OPS)
+        seen = Client(ops).act(order.id, "complete", {"reason": "the customer rang us"})
+        assert seen.status_code == 202
+        assert "order.pin_overridden" in events_of(order)
+
+    def test_doing_without_is_for_operators(self, customer, runner):
+        order = delivered(customer, runner, S.DELIVERED)
+        told = Client(runner).act(order.id, "complete", {"reason": "trust me"})
+        problem(told, 422, "validation_failed", "reason")
+        problem(Client(runner).act(order.id, "complete"), 422, "validation_failed", "pin")
+        assert status_of(order)[0] == "DELIVERED"
+
+    def test_nothing_is_completed_before_it_is_delivered(self, customer, runner):
+        order = delivered(customer, runner, S.ON_THE_WAY)
+        told = Client(runner).act(order.id, "complete", {"pin": self.pin(customer, order)})
+        problem(told, 409, "order_moved")
+
+
+class TestCallingOff:
+    def test_the_order_is_locked_at_once(self, customer, runner):
+        order = delivered(customer, runner, S.ACCEPTED)
+        begun = Client(customer).act(order.id, "cancel", {"reason": "too late"})
+        assert (begun.status_code, begun.json()["order"]["status"]) == (202, "CANCELLING")
+        assert begun.json()["run"]["saga"] == "cancel_order"
+        url = f"/api/orders/{order.id}/status"
+        problem(Client(runner).send("PUT", url, {"status": "PLACED"}), 409, "order_moved")
+
+    def test_why_has_to_be_said(self, customer):
+        order = an_accepted_order(customer)
+        problem(Client(customer).act(order.id, "cancel"), 422, "validation_failed", "reason")
+
+    def test_not_by_a_customer_whose_lunch_is_on_its_way(self, customer, runner):
+        order = delivered(customer, runner, S.ON_THE_WAY)
+        told = Client(customer).act(order.id, "cancel", {"reason": "not hungry"})
+        problem(told, 409, "may_not_cancel")
+        assert status_of(order)[0] == "ON_THE_WAY"
+
+    def test_a_kitchen_only_looks(self, customer):
+        order = an_accepted_order(customer)
+        owner = order.restaurant.owner
+        owner.roles = ["restaurant", "customer"]
+        owner.save()
+        told = Client(owner).act(order.id, "cancel", {"reason": "no noodles"})
+        problem(told, 403, "permission_denied")
+
+    def test_an_order_still_being_created_is_taken_back(self, customer):
+        run = a_run_that_waits_for_the_card(customer)
+        begun = Client(customer).act(run.key, "cancel", {"reason": "wrong card"})
+        assert begun.status_code == 202
+        assert begun.json()["run"]["id"] == str(run.id)
+        assert begun.json()["run"]["status"] == "COMPENSATING"
+        assert not Run.objects.filter(saga="cancel_order").exists()
+
+    def test_its_run_can_be_cancelled_as_well_and_no_other(self, customer, runner):
+        run = a_run_that_waits_for_the_card(customer)
+        url, why = f"/api/sagas/{run.id}/cancel", {"reason": "wrong card"}
+        assert Client(customer).send("POST", url, why).json()["status"] == "COMPENSATING"
+        problem(Client(customer).send("POST", url, why), 409, "no_live_run")
+        order = open_order(customer)
+        accepted = Client(runner).act(order.id, "accept").json()["run"]["url"]
+        ops = Client(a_person(Role.OPS))
+        problem(ops.send("POST", f"{accepted}/cancel", why), 409, "not_cancellable")
+
+    def test_past_its_pivot_creating_is_done(self, customer):
+        run = a_run_that_waits_for_the_card(customer)
+        Run.objects.filter(pk=run.pk).update(position=6, status=RunStatus.RUNNING)
+        url = f"/api/sagas/{run.id}/cancel"
+        problem(Client(customer).send("POST", url, {"reason": "no"}), 409, "no_live_run")
+
+
+class TestLookingBack:
+    def test_totals_are_of_all_that_was_paid(self, customer, runner):
+        for _ in range(3):
+            a_completed_order(customer, runner)
+        an_accepted_order(customer)
+        page = Client(customer).get("/api/me/history?page_size=2").json()
+        assert len(page["results"]) == 2
+        assert page["totals"] == {
+            "spent": [{"currency": "USD", "amount": 3 * 1772, "orders": 3}],
+            "earned": [],
+        }
+        earned = Client(runner).get("/api/me/history").json()["totals"]["earned"]
+        assert earned == [{"currency": "USD", "amount": 3 * 399, "orders": 3}]
+
+    def test_each_rates_the_other_once(self, customer, runner):
+        order = a_completed_order(customer, runner)
+        for who, stars in ((customer, 5), (runner, 4)):
+            rated = Client(who).act(order.id, "rate", {"stars": stars})
+            assert (rated.status_code, rated.json()) == (201, {"stars": stars})
+            again = Client(who).act(order.id, "rate", {"stars": 1})
+            problem(again, 409, "already_rated")
+
+    def test_not_before_it_is_over_and_not_by_others(self, customer, runner):
+        going = delivered(customer, runner, S.PLACED)
+        problem(Client(customer).act(going.id, "rate", {"stars": 1}), 409, "not_ratable")
+        over = a_completed_order(customer, runner)
+        stranger = Client(a_customer()).act(over.id, "rate", {"stars": 1})
+        problem(stranger, 404, "not_found")
+
+    @pytest.mark.parametrize("stars", [0, 6, 4.5, None, "many"])
+    def test_one_to_five_stars(self, customer, runner, stars):
+        order = a_completed_order(customer, runner)
+        told = Client(customer).act(order.id, "rate", {"stars": stars})
+        problem(told, 422, "validation_failed", "stars")
