@@ -14,25 +14,37 @@ from bench.meter import Cost
 
 @dataclass
 class Speed:
-    """So many a second, measured a few times over."""
+    """So many a second, measured a few times over; each time beside the rival's, if there is
+    one."""
 
     name: str
     target: float | None = None
     counts: list[int] = field(default_factory=list)
     costs: list[Cost] = field(default_factory=list)
+    beside: list[float] = field(default_factory=list)
 
-    def add(self, count: int, cost: Cost) -> None:
-        """One more repetition."""
+    def add(self, count: int, cost: Cost, *, beside: float | None = None) -> None:
+        """One more repetition; `beside` is the rival's rate just before."""
         self.counts.append(count)
         self.costs.append(cost)
+        if beside is not None:
+            self.beside.append(beside)
 
     @property
     def rates(self) -> list[float]:
+        """Each repetition's, per second."""
         return [n / cost.seconds for n, cost in zip(self.counts, self.costs, strict=True)]
 
     @property
     def median(self) -> float:
+        """The middle one."""
         return statistics.median(self.rates)
+
+    @property
+    def ratio(self) -> float | None:
+        """How many times the rival's rate."""
+        pairs = zip(self.rates, self.beside, strict=False)
+        return statistics.median(ours / theirs for ours, theirs in pairs) if self.beside else None
 
     def each(self, what: str) -> float:
         """The median cost of one, such as `commits`."""
@@ -47,18 +59,23 @@ class Speed:
 
 @dataclass
 class Latency:
-    """How long one took, for each of many. `target` is for the median, in milliseconds."""
+    """How long each of many took. `target` is for the median, both targets in milliseconds."""
 
     name: str
     target: float | None = None
     target_p99: float | None = None
-    milliseconds: list[float] = field(default_factory=list)
+    seconds: list[float] = field(default_factory=list)
+    beside: list[float] = field(default_factory=list)
     others: float = 0.0
 
     def percentile(self, percent: int) -> float:
-        """The value that `percent` of 100 do not exceed."""
-        ordered = sorted(self.milliseconds)
-        return ordered[min(len(ordered) - 1, len(ordered) * percent // 100)]
+        """The milliseconds that `percent` of 100 do not exceed."""
+        return _percentile(self.seconds, percent)
+
+    @property
+    def ratio(self) -> float | None:
+        """How many times the rival's median."""
+        return self.percentile(50) / _percentile(self.beside, 50) if self.beside else None
 
 
 @dataclass
@@ -70,59 +87,66 @@ class Report:
     speeds: list[Speed] = field(default_factory=list)
     latencies: list[Latency] = field(default_factory=list)
 
-    def add(self, speed: Speed, latency: Latency) -> None:
-        """The same thing in bulk and one at a time."""
-        self.speeds.append(speed)
-        self.latencies.append(latency)
+    def speed(self, name: str) -> Speed:
+        """The row of that name, new if need be."""
+        if all(one.name != name for one in self.speeds):
+            self.speeds.append(Speed(name))
+        return next(one for one in self.speeds if one.name == name)
+
+    def latency(self, name: str) -> Latency:
+        """The same, one at a time."""
+        if all(one.name != name for one in self.latencies):
+            self.latencies.append(Latency(name))
+        return next(one for one in self.latencies if one.name == name)
 
     def show(self, console: Console) -> None:
         """Print the tables; piped, as Markdown."""
-        for table in filter(None, (self._speeds(), self._latencies())):
-            table.box = box.SIMPLE_HEAD if console.is_terminal else box.MARKDOWN
-            console.print(table)
+        for table in (self._speeds(), self._latencies()):
+            if table.row_count:
+                table.box = box.SIMPLE_HEAD if console.is_terminal else box.MARKDOWN
+                console.print(table)
 
     def raw(self) -> dict[str, Any]:
         """Everything that was measured, as plain values."""
         return asdict(self)
 
-    def _speeds(self) -> Table | None:
-        if not self.speeds:
-            return None
+    def _speeds(self) -> Table:
         table = _table(f"{self.title}: how many a second", self.rival)
         for name in ("median", "min – max", "target", "commits each", "CPU ms each", "others' CPU"):
             table.add_column(name, justify="right")
-        base = next((one.median for one in self.speeds if one.name == self.rival), None)
         for one in self.speeds:
             table.add_row(
-                *_head(one.name, one.median / base if base else None, self.rival),
+                *_head(one.name, one.ratio, self.rival),
                 f"{one.median:.0f}",
                 f"{min(one.rates):.0f} – {max(one.rates):.0f}",
-                _target(one.target, one.median, "≥"),
+                _target(one.target, "≥", met=one.median >= (one.target or 0)),
                 f"{one.each('commits'):.1f}",
                 f"{1000 * one.each('cpu_seconds'):.1f}",
                 f"{one.others:.0f} %",
             )
         return table
 
-    def _latencies(self) -> Table | None:
-        if not self.latencies:
-            return None
+    def _latencies(self) -> Table:
         table = _table(f"{self.title}: milliseconds", self.rival)
         for name in ("p50", "target", "p95", "p99", "target p99", "others' CPU"):
             table.add_column(name, justify="right")
-        base = next((one.percentile(50) for one in self.latencies if one.name == self.rival), None)
         for one in self.latencies:
             p50, p95, p99 = (one.percentile(percent) for percent in (50, 95, 99))
             table.add_row(
-                *_head(one.name, p50 / base if base else None, self.rival),
+                *_head(one.name, one.ratio, self.rival),
                 f"{p50:.1f}",
-                _target(one.target, p50, "≤"),
+                _target(one.target, "≤", met=p50 <= (one.target or 0)),
                 f"{p95:.1f}",
                 f"{p99:.1f}",
-                _target(one.target_p99, p99, "≤"),
+                _target(one.target_p99, "≤", met=p99 <= (one.target_p99 or 0)),
                 f"{one.others:.0f} %",
             )
         return table
+
+
+def _percentile(seconds: list[float], percent: int) -> float:
+    ordered = sorted(seconds)
+    return 1000 * ordered[min(len(ordered) - 1, len(ordered) * percent // 100)]
 
 
 def _table(title: str, rival: str) -> Table:
@@ -139,8 +163,5 @@ def _head(name: str, ratio: float | None, rival: str) -> Iterator[str]:
         yield f"{ratio:.2f}" if ratio is not None else ""
 
 
-def _target(target: float | None, measured: float, sign: str) -> str:
-    if target is None:
-        return ""
-    met = measured >= target if sign == "≥" else measured <= target
-    return f"{sign} {target:g} {'met' if met else 'missed'}"
+def _target(target: float | None, sign: str, *, met: bool) -> str:
+    return "" if target is None else f"{sign} {target:g} {'met' if met else 'missed'}"

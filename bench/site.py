@@ -2,6 +2,7 @@
 
 import os
 import sys
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
@@ -15,7 +16,6 @@ import requests
 from django.core.management import call_command
 
 from devstack.errors import StackError
-from devstack.process import wait_until
 from devstack.stack import DEFAULT_FOLDER, Stack
 from devstack.state import free_port
 from devstack.stripe import import_path
@@ -91,10 +91,15 @@ class Site:
             yield port
 
 
-def until(condition: Callable[[], bool], what: str, within: float = 60.0) -> None:
+def until(
+    condition: Callable[[], bool], what: str, *, within: float = 60.0, every: float = 0.01
+) -> None:
     """Wait for something that must come; raises StackError when it does not."""
-    if not wait_until(condition, within):
-        raise StackError(f"Waited {within:.0f} s for {what}; see {FOLDER}/*.log.")
+    deadline = time.monotonic() + within
+    while not condition():
+        if time.monotonic() > deadline:
+            raise StackError(f"Waited {within:.0f} s for {what}; see {FOLDER}/*.log.")
+        time.sleep(every)
 
 
 @contextmanager

@@ -164,3 +164,13 @@ def test_a_run_begun_under_another_table_is_left_to_the_code_that_knows_it(
     assert "older" in one.run.reason
     assert one.effects() == []
     Run.objects.filter(pk=one.id).update(status=RunStatus.PARKED, wake_at=None)
+
+
+def test_a_run_of_a_saga_that_this_code_does_not_have_holds_up_no_other(
+    no_worker: None, toy: MakeToy
+) -> None:
+    unknown, known = toy(toys.local_saga), toy(toys.local_saga)
+    Run.objects.filter(pk=unknown.id).update(saga="of_tomorrow", wake_at="2020-01-01T00:00Z")
+    Run.objects.filter(pk=known.id).update(wake_at="2020-01-02T00:00Z")
+    assert sweeping.sweep() >= 2
+    Run.objects.filter(pk__in=[unknown.id, known.id]).update(status=RunStatus.PARKED, wake_at=None)
