@@ -13,5 +13,7 @@ PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 STRIPE_RETRY_SCALE = 0.04
 AUTHORIZATION_GIVE_UP_SECONDS = 10.0
 SAGA_RETRY_SCALE = 0.2
+# Half an hour of waiting for a runner.
+ORDER_TIMEOUT_SECONDS = 15.0
 # The whole campus sits behind one address here.
 THROTTLE_RATES = dict.fromkeys(THROTTLE_RATES, "off")  # noqa: F405
