@@ -12,7 +12,7 @@ PLACES = ("Dorm 4, room", "Library, desk", "Physics, lab", "Gym, locker", "Main 
 #: No runner goes there: an order to it times out.
 TOO_FAR = "Observatory, dome"
 #: How many of all orders: to where nobody goes, called off, declined when they are paid for.
-FAR_SHARE, OFF_SHARE, UNPAID_SHARE = 0.06, 0.18, 0.01
+FAR_SHARE, OFF_SHARE, UNPAID_SHARE = 0.06, 0.18, 0.015
 #: From which status on a customer wants the order no more. The last is too late: the site says no.
 OFF_FROM = ("PENDING", "CREATED", "ACCEPTED", "PLACED", "ON_THE_WAY")
 
