@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from devstack.demo.lunch import Meal
-from devstack.demo.site import No, Person
+from devstack.demo.site import PATIENCE, PAUSE, No, Person
 
 PHONES = 8
 LOOK = 0.3  # seconds between two looks at an order that may be called off
@@ -88,9 +88,11 @@ class Phones:
 
     def pin(self, order_id: str) -> str:
         """What the customer at the door says; nothing if they can't be reached."""
-        customer = self._orders.get(order_id)
-        if customer is None:
-            return ""
+        deadline = time.monotonic() + PATIENCE
+        # The runner may be at the door before the phone has its answer.
+        while (customer := self._orders.get(order_id)) is None:
+            if time.monotonic() > deadline or self._stop.wait(PAUSE):
+                return ""
         answer = self._person(customer).ask("GET", f"/api/orders/{order_id}/pin")
         return "" if isinstance(answer, No) else str(answer["pin"])
 

@@ -84,6 +84,7 @@ class Evidence:
     placements: Sequence[Placement]
     taps: Sequence[Tap]
     backed_out: Sequence[str]  # the order of each delivery that was given back
+    troubles: Sequence[str]  # what runners were told that nobody should be
     orders: Sequence[Order]
     runs: Sequence[Run]
     stripe: Sequence[AtStripe]

@@ -116,6 +116,7 @@ class Play:
             placements=phones.placements,
             taps=runners.taps,
             backed_out=runners.backed_out,
+            troubles=runners.troubles,
             orders=watch.orders(),
             runs=watch.runs(),
             stripe=sandbox.orders(),

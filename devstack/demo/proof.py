@@ -69,6 +69,7 @@ def _one_runner_each(evidence: Evidence) -> Check:
         for tap in evidence.taps
         if tap.status not in (200, 409)
     ]
+    wrong += evidence.troubles
     for order in evidence.orders:
         if won[order.id] != order.accepted or won[order.id] > back[order.id] + 1:
             wrong.append(
