@@ -1,4 +1,4 @@
-"""Escrow over HTTP, to look at."""
+"""Escrow over HTTP: to look at, and to move by hand."""
 
 from typing import Any
 
@@ -11,6 +11,8 @@ from rest_framework.response import Response
 from campusg.api.permissions import sees_all
 from escrow.models import Hold
 from escrow.serializers import HoldSerializer, HoldsLooking
+from sagas.manual import cancel_escrow, hold_escrow, release_escrow
+from sagas.manual_views import ByHand
 
 
 def seen_by(user: Any) -> QuerySet[Hold]:
@@ -41,3 +43,21 @@ class OneHold(generics.RetrieveAPIView):
     def get_queryset(self) -> QuerySet[Hold]:
         """What this user may see."""
         return seen_by(self.request.user)
+
+
+class Set(ByHand):
+    """Set aside, in the books, what is held on an order's card."""
+
+    saga = hold_escrow
+
+
+class Release(ByHand):
+    """Owe a delivered order's captured money to restaurant, runner and platform."""
+
+    saga = release_escrow
+
+
+class Cancel(ByHand):
+    """Put back what is set aside for an order that comes to nothing."""
+
+    saga = cancel_escrow

@@ -110,3 +110,9 @@ class AlreadyRated(Conflict):
     """They have rated this order before."""
 
     code = "already_rated"
+
+
+class OrderBusy(Conflict):
+    """A saga is at work on the order; what it does is not done by hand as well."""
+
+    code = "order_busy"

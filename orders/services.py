@@ -1,5 +1,6 @@
 """The front door of orders: place one, deliver it, complete or cancel it."""
 
+from orders.by_hand import OrderMoney, money_by_hand
 from orders.cancelling import Due, Fees, Who, due_when_cancelled
 from orders.delivery import Assigned, advance, assign, release_runner, unassign
 from orders.ending import (
@@ -37,6 +38,7 @@ __all__ = [
     "Due",
     "Fees",
     "OrderLine",
+    "OrderMoney",
     "PlacedOrder",
     "Who",
     "advance",
@@ -51,6 +53,7 @@ __all__ = [
     "mark_cancelled",
     "mark_completed",
     "mark_created",
+    "money_by_hand",
     "open_restaurant",
     "override_pin",
     "owner_of",

@@ -99,6 +99,15 @@ def record_authorization(call: Call, reply: Reply) -> Authorized | Refused | Unk
     return _authorization(*learn(call, reply))
 
 
+def authorization_of(*, order_id: UUID) -> Authorized:
+    """The call that holds the order's money on the card now. Raises NothingHeld."""
+    payment = payment_of(order_id)
+    operation = operations.latest(payment, Kind.AUTHORIZE)
+    if payment.status != PaymentStatus.AUTHORIZED or operation is None:
+        raise NothingHeld(f"Nothing is held on the card for this order: {payment.status}.")
+    return {"payment_id": payment.pk, "payment_operation_id": operation.pk}
+
+
 def prepare_capture(*, order_id: UUID, amount: int) -> Call | Captured | Refused | Unknown:
     """Write the intention to take `amount` minor units of the hold and release the rest; the call
     to make, or what is known already.

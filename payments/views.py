@@ -1,4 +1,4 @@
-"""Payments over HTTP, to look at."""
+"""Payments over HTTP: to look at, and to move by hand."""
 
 from typing import Any
 
@@ -11,6 +11,8 @@ from rest_framework.response import Response
 from campusg.api.permissions import sees_all
 from payments.models import Payment
 from payments.serializers import PaymentSerializer, PaymentsLooking
+from sagas.manual import authorize_payment, capture_payment, release_payment
+from sagas.manual_views import ByHand
 
 
 def seen_by(user: Any) -> QuerySet[Payment]:
@@ -42,3 +44,21 @@ class OnePayment(generics.RetrieveAPIView):
     def get_queryset(self) -> QuerySet[Payment]:
         """What this user may see."""
         return seen_by(self.request.user)
+
+
+class Authorize(ByHand):
+    """Hold an order's total on its customer's card."""
+
+    saga = authorize_payment
+
+
+class Release(ByHand):
+    """Give back what is held on the card for an order that comes to nothing."""
+
+    saga = release_payment
+
+
+class Capture(ByHand):
+    """Take the money held for a delivered order."""
+
+    saga = capture_payment

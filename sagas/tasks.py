@@ -5,6 +5,7 @@ from sagas.cancel_order import cancel_order
 from sagas.complete_order import complete_order
 from sagas.create_order import create_order
 from sagas.engine.tasks import on_fail, register, sweep
+from sagas.manual import BY_HAND
 from sagas.pay_out import pay_out
 from sagas.refund_order import refund_order
 from sagas.release_runner import release_runner
@@ -18,6 +19,7 @@ SAGAS = (
     pay_out,
     cancel_order,
     refund_order,
+    *BY_HAND,
 )
 
 for saga in SAGAS:

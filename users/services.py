@@ -5,8 +5,9 @@ from typing import TypedDict
 from uuid import UUID
 
 from users.errors import CannotBePaid, NoSavedCard, NotACustomer, NotARunner
-from users.models import PayoutAccount, SavedCard, Transfers, User
+from users.models import PayoutAccount, SavedCard, User
 from users.models import Role as Role  # named by whoever makes accounts through this door
+from users.models import Transfers as Transfers
 
 
 class Customer(TypedDict):

@@ -1,21 +1,21 @@
-"""The customers' phones: each order is posted at its time, and under its key until answered."""
+"""The customers' phones: each order is posted at its time, and under its key until answered; some
+change their minds later."""
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
-import requests
-
 from devstack.demo.lunch import Meal
+from devstack.demo.site import PATIENCE, PAUSE, No, Person
 
 PHONES = 8
-TIMEOUTS = (3.0, 15.0)  # seconds to connect, to be answered
-PATIENCE = 45.0  # seconds after which a phone gives up on an order
-PAUSE = 0.3  # seconds between two tries
-#: Not now, or your first try is still being answered: the same key again.
-TRY_AGAIN = (409, 503)
+LOOK = 0.3  # seconds between two looks at an order that may be called off
+JOIN = 3.0  # seconds for a thread to end
+#: Where an order can stand, as far as it matters to who wants to call it off.
+STAGES = ("PENDING", "CREATED", "ACCEPTED", "PLACED", "ON_THE_WAY", "DELIVERED")
+EARLY = ("PENDING", "AWAITING_PAYMENT")
 
 
 @dataclass(frozen=True)
@@ -29,14 +29,34 @@ class Placement:
     refusal: str = ""
 
 
-class Phones:
-    """A few threads that place the meals of a lunch hour played in `seconds`."""
+@dataclass(frozen=True)
+class CalledOff:
+    """A customer's wish to call an order off from some stage on, and what the site said to it."""
 
-    def __init__(self, site: str, password: str, meals: Sequence[Meal], seconds: float) -> None:
+    stage: str
+    said: str  # "yes", or why not
+
+
+class Phones:
+    """A few threads that place the meals of a lunch hour played in `seconds`, and one that calls
+    off. `placed` is told of each order as soon as it has an id."""
+
+    def __init__(
+        self,
+        site: str,
+        password: str,
+        meals: Sequence[Meal],
+        seconds: float,
+        placed: Callable[[Meal, str], None] = lambda meal, order_id: None,
+    ) -> None:
         self.placements: list[Placement] = []
+        self.called_off: list[CalledOff] = []
         self._site, self._password, self._seconds = site, password, seconds
+        self._placed = placed
         self._waiting = iter(meals)
-        self._tokens: dict[str, str] = {}
+        self._minds: list[tuple[Meal, str]] = []
+        self._people: dict[str, Person] = {}
+        self._orders: dict[str, str] = {}
         self._turn = threading.Lock()
         self._stop = threading.Event()
         self._began = time.monotonic()
@@ -44,16 +64,17 @@ class Phones:
             threading.Thread(target=self._serve, name=f"phone-{number}", daemon=True)
             for number in range(PHONES)
         ]
+        self._second_thoughts = threading.Thread(target=self._reconsider, daemon=True)
 
     def __enter__(self) -> Self:
-        for thread in self._threads:
+        for thread in (*self._threads, self._second_thoughts):
             thread.start()
         return self
 
     def __exit__(self, *reason: object) -> None:
         self._stop.set()
-        for thread in self._threads:
-            thread.join(TIMEOUTS[0])
+        for thread in (*self._threads, self._second_thoughts):
+            thread.join(JOIN)
 
     @property
     def done(self) -> bool:
@@ -65,56 +86,68 @@ class Phones:
         """How much of the hour has passed, 0 to 1."""
         return min(1.0, (time.monotonic() - self._began) / self._seconds)
 
-    def _serve(self) -> None:
-        with requests.Session() as session:
-            while True:
-                with self._turn:
-                    meal = next(self._waiting, None)
-                    if meal is None:
-                        return
-                    due = self._began + meal.at * self._seconds
-                    if self._stop.wait(max(0.0, due - time.monotonic())):
-                        return
-                self.placements.append(self._place(session, meal))
-
-    def _place(self, session: requests.Session, meal: Meal) -> Placement:
-        """Log in, order, and tap a second time if this is such a person."""
-        try:
-            headers = {"Idempotency-Key": meal.key, **self._login(session, meal.customer)}
-            sent, began = time.time(), time.monotonic()
-            answers = [self._post(session, "/api/orders", meal.body, headers)]
-            seconds = time.monotonic() - began
-            if meal.taps_twice:
-                answers.append(self._post(session, "/api/orders", meal.body, headers))
-        except _NoAnswer as error:
-            return Placement(meal, refusal=str(error))
-        return Placement(meal, sent, seconds, tuple(answer["order"]["id"] for answer in answers))
-
-    def _login(self, session: requests.Session, customer: str) -> dict[str, str]:
-        if customer not in self._tokens:
-            card = {"username": customer, "password": self._password}
-            self._tokens[customer] = self._post(session, "/api/token", card, {})["access"]
-        return {"Authorization": f"Bearer {self._tokens[customer]}"}
-
-    def _post(
-        self, session: requests.Session, path: str, body: dict[str, Any], headers: dict[str, str]
-    ) -> dict[str, Any]:
-        """Post until there is an answer. Raises _NoAnswer when it is no, or does not come."""
+    def pin(self, order_id: str) -> str:
+        """What the customer at the door says; nothing if they can't be reached."""
         deadline = time.monotonic() + PATIENCE
+        # The runner may be at the door before the phone has its answer.
+        while (customer := self._orders.get(order_id)) is None:
+            if time.monotonic() > deadline or self._stop.wait(PAUSE):
+                return ""
+        answer = self._person(customer).ask("GET", f"/api/orders/{order_id}/pin")
+        return "" if isinstance(answer, No) else str(answer["pin"])
+
+    def _serve(self) -> None:
         while True:
-            try:
-                reply = session.post(
-                    f"{self._site}{path}", json=body, headers=headers, timeout=TIMEOUTS
-                )
-                if reply.ok:
-                    answer: dict[str, Any] = reply.json()
-                    return answer
-                said, final = f"{reply.status_code} {reply.text[:200]}", reply.status_code
-            except requests.RequestException as error:
-                said, final = repr(error), 503
-            if final not in TRY_AGAIN or time.monotonic() > deadline or self._stop.wait(PAUSE):
-                raise _NoAnswer(f"POST {path}: {said}")
+            with self._turn:
+                meal = next(self._waiting, None)
+                if meal is None:
+                    return
+                due = self._began + meal.at * self._seconds
+                if self._stop.wait(max(0.0, due - time.monotonic())):
+                    return
+            self.placements.append(self._place(meal))
 
+    def _place(self, meal: Meal) -> Placement:
+        """Order, and tap a second time if this is such a person."""
+        person = self._person(meal.customer)
+        sent, began, seconds = time.time(), time.monotonic(), 0.0
+        ids: list[str] = []
+        for _ in range(2 if meal.taps_twice else 1):
+            answer = person.ask("POST", "/api/orders", meal.body, meal.key)
+            if isinstance(answer, No):
+                return Placement(meal, refusal=answer.said)
+            seconds = seconds or time.monotonic() - began
+            ids.append(answer["order"]["id"])
+        self._orders[ids[0]] = meal.customer
+        self._placed(meal, ids[0])
+        if meal.off_from == STAGES[0]:
+            self._call_off(meal, ids[0])
+        elif meal.off_from:
+            self._minds.append((meal, ids[0]))
+        return Placement(meal, sent, seconds, tuple(ids))
 
-class _NoAnswer(Exception):
-    """The site said no, or nothing for too long."""
+    def _reconsider(self) -> None:
+        """Look at each order that somebody will want no more, until it has come so far."""
+        while not self._stop.wait(LOOK):
+            for meal, order_id in [*self._minds]:
+                order = self._person(meal.customer).ask("GET", f"/api/orders/{order_id}")
+                if isinstance(order, No) or order["status"] in EARLY:
+                    continue
+                at = order["status"]
+                if at not in STAGES:  # It has ended by itself.
+                    self._minds.remove((meal, order_id))
+                elif STAGES.index(at) >= STAGES.index(meal.off_from):
+                    self._minds.remove((meal, order_id))
+                    self._call_off(meal, order_id)
+
+    def _call_off(self, meal: Meal, order_id: str) -> None:
+        body: dict[str, Any] = {"reason": "I am not hungry any more."}
+        path = f"/api/orders/{order_id}/cancel"
+        answer = self._person(meal.customer).ask("POST", path, body, f"{meal.key}:off")
+        said = f"no ({answer.status})" if isinstance(answer, No) else "yes"
+        self.called_off.append(CalledOff(meal.off_from, said))
+
+    def _person(self, username: str) -> Person:
+        if username not in self._people:
+            self._people[username] = Person(self._site, username, self._password, self._stop)
+        return self._people[username]

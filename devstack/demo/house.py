@@ -26,6 +26,7 @@ from devstack.up import our_processes
 PARTS = ("postgres", "valkey", "stripe")
 READY_WITHIN = 30.0  # seconds until the site answers and every worker takes messages
 PASSWORD = "lunch-hour"
+RUNNERS = 16
 #: Local steps are short and bound to the processor, remote ones wait for the network.
 WORKERS = {
     "worker-local": ["-P", "solo", "-Q", "local"],
@@ -61,6 +62,11 @@ class House:
             Kitchen(kitchen["id"], tuple(dish["id"] for dish in kitchen["menu"]))
             for kitchen in self.people["restaurants"]
         ]
+
+    @property
+    def runners(self) -> list[str]:
+        """Their usernames."""
+        return [person["username"] for person in self.people["runners"]]
 
     def books(self) -> str:
         """What `manage.py verify_books` prints."""
@@ -139,7 +145,8 @@ def _processes(env: dict[str, str], folder: Path, port: int) -> dict[str, Comman
 def _seed(folder: Path, env: Mapping[str, str], customers: int) -> dict[str, Any]:
     """People, kitchens and cards; every tenth card declines, one kitchen in eight is frozen."""
     path = folder / "people.json"
-    options = {"customers": customers, "restaurants": 8, "frozen": 1, "declined-share": 0.1}
+    options = {"customers": customers, "declined-share": 0.1, "restaurants": 8, "frozen": 1,
+               "runners": RUNNERS}  # fmt: skip
     flags = [f"--{name}={value}" for name, value in options.items()]
     _prepare(folder, env, "seed_campus", f"--json={path}", f"--password={PASSWORD}", *flags)
     people: dict[str, Any] = json.loads(path.read_text())

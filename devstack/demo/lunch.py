@@ -1,7 +1,7 @@
 """A generated lunch hour: who orders what, where and when. The same seed gives the same lunch."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 from typing import Any
 from uuid import UUID
@@ -9,6 +9,12 @@ from uuid import UUID
 #: So that nobody runs into the limit on unpaid orders, however long Stripe takes.
 ORDERS_EACH = 3
 PLACES = ("Dorm 4, room", "Library, desk", "Physics, lab", "Gym, locker", "Main lawn, bench")
+#: No runner goes there: an order to it times out.
+TOO_FAR = "Observatory, dome"
+#: How many of all orders: to where nobody goes, called off, declined when they are paid for.
+FAR_SHARE, OFF_SHARE, UNPAID_SHARE = 0.06, 0.18, 0.015
+#: From which status on a customer wants the order no more. The last is too late: the site says no.
+OFF_FROM = ("PENDING", "CREATED", "ACCEPTED", "PLACED", "ON_THE_WAY")
 
 
 @dataclass(frozen=True)
@@ -30,6 +36,8 @@ class Meal:
     place: str
     key: str
     taps_twice: bool
+    off_from: str = ""  # the status from which on the customer wants it no more
+    unpaid: bool = False  # the card says no when the money is taken
 
     @property
     def body(self) -> dict[str, Any]:
@@ -59,10 +67,26 @@ def lunch_hour(
     times = sorted(random.betavariate(2, 3) for _ in hungry)
     # Some kitchens are loved and some are near.
     loved = [random.uniform(1, 4) for _ in kitchens]
-    return [
+    meals = [
         _meal(random, at - times[0], customer, random.choices(kitchens, loved)[0])
         for at, customer in zip(times, hungry, strict=True)
     ]
+    return _with_fates(random, meals)
+
+
+def _with_fates(random: Random, meals: list[Meal]) -> list[Meal]:
+    """The same meals, of which some end otherwise than eaten and paid for; each fate has one."""
+    fates: list[dict[str, Any]] = [{"place": f"{TOO_FAR} 1"}, {"unpaid": True}]
+    fates += [{"off_from": stage} for stage in OFF_FROM]
+    wanted = [fates[0]] * round(FAR_SHARE * len(meals)) + [fates[1]] * round(
+        UNPAID_SHARE * len(meals)
+    )
+    wanted += [fates[2 + n % len(OFF_FROM)] for n in range(round(OFF_SHARE * len(meals)))]
+    wanted += [fate for fate in fates if fate not in wanted]
+    changed = random.sample(range(len(meals)), min(len(wanted), len(meals)))
+    for index, fate in zip(changed, wanted, strict=False):
+        meals[index] = replace(meals[index], **fate)
+    return meals
 
 
 def _meal(random: Random, at: float, customer: str, kitchen: Kitchen) -> Meal:

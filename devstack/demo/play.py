@@ -1,4 +1,4 @@
-"""One lunch hour from an empty folder to the proof: orders, faults, killed workers, quiet."""
+"""One lunch hour from an empty folder to the proof: orders, runners, faults, kills, quiet."""
 
 import time
 from collections.abc import Mapping
@@ -7,21 +7,23 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from devstack.demo import report
-from devstack.demo.clients import Phones, Placement
+from devstack.demo import payees, report
+from devstack.demo.clients import Phones
+from devstack.demo.evidence import Check, Evidence
 from devstack.demo.house import PASSWORD, House, opened, welcome
-from devstack.demo.lunch import customers_for, lunch_hour
-from devstack.demo.proof import Check, Evidence, checks
+from devstack.demo.lunch import Meal, customers_for, lunch_hour
+from devstack.demo.proof import checks
+from devstack.demo.runners import Runners
 from devstack.demo.sandbox import Sandbox
 from devstack.demo.show import Board, Progress
 from devstack.demo.watch import Counts, Watch
 from devstack.up import keep_alive
 
 STOPPED = 130  # what a shell says of a command that Ctrl-C ended
-ORDERS_PER_SECOND = 8.0
+ORDERS_PER_SECOND = 6.0
 SHORTEST_LUNCH = 5.0  # seconds
 KILLS_AT = (0.4, 0.8)  # parts of the hour
-QUIET_WITHIN = 60.0  # seconds after the last order
+QUIET_WITHIN = 90.0  # seconds after the last order
 
 
 @dataclass
@@ -43,8 +45,8 @@ class Play:
             sandbox = Sandbox(house.stack.env["STRIPE_API_BASE"])
             with closing(Watch(house.stack.env["DATABASE_URL"])) as watch:
                 with self.board:
-                    placements = self._lunch(house, sandbox, watch)
-                found = self._report(house, sandbox, watch, placements)
+                    phones, runners = self._lunch(house, sandbox, watch)
+                found = self._report(house, sandbox, watch, phones, runners)
             wrong = [str(check) for check in found if not check.holds]
             self.ending = 1 if wrong else 0
             if self.keep:
@@ -57,25 +59,38 @@ class Play:
             if self.keep:
                 keep_alive(house.stack, self.board.note)
 
-    def _lunch(self, house: House, sandbox: Sandbox, watch: Watch) -> list[Placement]:
-        """Place every order, with the workers killed on the way, and wait for quiet."""
+    def _lunch(self, house: House, sandbox: Sandbox, watch: Watch) -> tuple[Phones, Runners]:
+        """Place and deliver every order, with the workers killed on the way, and wait for quiet."""
         meals = lunch_hour(self.seed, self.orders, house.customers, house.kitchens)
         seconds = max(SHORTEST_LUNCH, self.orders / ORDERS_PER_SECOND)
+
+        def placed(meal: Meal, order_id: str) -> None:
+            if meal.unpaid:
+                sandbox.decline_capture(order_id)
+
         sandbox.misbehave(self.seed)
+        restricted = payees.restrict_some(house, sandbox, self.seed)
         self.board.say(f"web, workers, beat are up; lunch: {self.orders} orders in {seconds:.0f} s")
         kills = [*KILLS_AT]
-        with Phones(house.site, PASSWORD, meals, seconds) as phones:
+        phones = Phones(house.site, PASSWORD, meals, seconds, placed)
+        runners = Runners(house.site, PASSWORD, house.runners, self.seed, phones.pin)
+        with phones, runners:
             while not phones.done:
                 counts = self._look(house, sandbox, watch, phones)
                 if kills and phones.hour >= kills[0] and counts.live:
                     self._kill(house, counts)
                     del kills[0]
                 time.sleep(0.05)
-            deadline = time.monotonic() + QUIET_WITHIN
-            while watch.moving() and time.monotonic() < deadline:
-                self._look(house, sandbox, watch, phones)
-                time.sleep(0.1)
-            return phones.placements
+            self._wait_for_quiet(house, sandbox, watch, phones)
+        self.board.say(payees.lift_one(house, sandbox, restricted))
+        self._wait_for_quiet(house, sandbox, watch, phones)
+        return phones, runners
+
+    def _wait_for_quiet(self, house: House, sandbox: Sandbox, watch: Watch, phones: Phones) -> None:
+        deadline = time.monotonic() + QUIET_WITHIN
+        while watch.moving() and time.monotonic() < deadline:
+            self._look(house, sandbox, watch, phones)
+            time.sleep(0.1)
 
     def _kill(self, house: House, counts: Counts) -> None:
         workers = house.supervisor.pids("worker")
@@ -93,24 +108,31 @@ class Play:
         return counts
 
     def _report(
-        self, house: House, sandbox: Sandbox, watch: Watch, placements: list[Placement]
+        self, house: House, sandbox: Sandbox, watch: Watch, phones: Phones, runners: Runners
     ) -> list[Check]:
         """Hear every witness and print the tables."""
         evidence = Evidence(
             asked=self.orders,
-            placements=placements,
+            placements=phones.placements,
+            taps=runners.taps,
+            backed_out=runners.backed_out,
+            troubles=runners.troubles,
             orders=watch.orders(),
             runs=watch.runs(),
-            standing=sandbox.standing(),
+            stripe=sandbox.orders(),
+            booked=watch.booked(),
+            balance=sandbox.balance(),
+            clearing=watch.clearing(),
             open=watch.open(),
             books=house.books(),
         )
         found, totals = checks(evidence), sandbox.totals()
         self.board.print(
             report.outcomes(watch.outcomes()),
-            report.latencies(placements, watch.created_at()),
+            report.deliveries(runners.tally, phones.called_off),
+            report.latencies(phones.placements, watch.created_at()),
             report.operations(watch.operations(), totals),
-            report.troubles(self.kills, watch.counts().recovered, placements, totals),
+            report.troubles(self.kills, watch.counts().recovered, phones.placements, totals),
             report.proof(found),
         )
         return found
@@ -121,6 +143,8 @@ def _progress(counts: Counts, totals: Mapping[str, Any], hour: float) -> Progres
         time=f"12:{int(hour * 59):02}",
         placed=counts.orders,
         created=counts.created,
+        on_the_way=counts.on_the_way,
+        completed=counts.completed,
         cancelled=counts.cancelled,
         in_flight=counts.live,
         recovered=counts.recovered,

@@ -2,71 +2,13 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 
-from devstack.demo.clients import Placement
-from devstack.demo.sandbox import Standing
+from devstack.demo import money
+from devstack.demo.evidence import Check, Evidence, Order, Run
 
-SHOWN = 3  # differences named; the rest is counted
-
-
-@dataclass(frozen=True)
-class Order:
-    """An order as its row says."""
-
-    id: str
-    status: str
-    total: int
-    currency: str
-
-
-@dataclass(frozen=True)
-class Run:
-    """A run as its row says; its key is the order's id."""
-
-    id: str
-    key: str
-    status: str
-
-
-@dataclass(frozen=True)
-class Open:
-    """A call to Stripe whose outcome nobody knows; watched when no order waits for it."""
-
-    key: str
-    order_id: str
-    watched: bool
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """What each witness says once the campus is quiet."""
-
-    asked: int  # how many orders were to be placed
-    placements: Sequence[Placement]
-    orders: Sequence[Order]
-    runs: Sequence[Run]
-    standing: Sequence[Standing]
-    open: Sequence[Open]
-    books: str  # what `manage.py verify_books` printed
-
-
-@dataclass(frozen=True)
-class Check:
-    """One sentence that must hold, a figure, and each thing that says otherwise."""
-
-    sentence: str
-    figure: str
-    wrong: list[str] = field(default_factory=list)
-
-    @property
-    def holds(self) -> bool:
-        return not self.wrong
-
-    def __str__(self) -> str:
-        shown = "; ".join(self.wrong[:SHOWN])
-        rest = len(self.wrong) - SHOWN
-        return f"{self.sentence}: {shown}" + (f" and {rest} more" if rest > 0 else "")
+#: How an order's ending run stands when the order has ended so.
+COMPLETIONS = {"COMPLETED": "COMPLETED", "COMPLETED_UNPAID": "PARKED"}
+ENDED = ("COMPLETED", "COMPENSATED")
 
 
 def checks(evidence: Evidence) -> list[Check]:
@@ -74,9 +16,13 @@ def checks(evidence: Evidence) -> list[Check]:
     return [
         _one_order_each(evidence),
         _all_decided(evidence),
+        _one_runner_each(evidence),
         _runs_ended(evidence),
-        _created_are_held(evidence),
-        _others_hold_nothing(evidence),
+        money.completed_are_shared_out(evidence),
+        money.cancelled_pay_what_is_due(evidence),
+        money.nothing_is_held(evidence),
+        money.payees_have_theirs(evidence),
+        money.balances_agree(evidence),
         _calls_resolved(evidence),
         _books(evidence),
     ]
@@ -102,60 +48,82 @@ def _one_order_each(evidence: Evidence) -> Check:
 
 
 def _all_decided(evidence: Evidence) -> Check:
+    ends = (*COMPLETIONS, "CANCELLED")
     counts = Counter(order.status for order in evidence.orders)
     wrong = [
         f"order {order.id} is {order.status}"
         for order in evidence.orders
-        if order.status not in ("CREATED", "CANCELLED")
+        if order.status not in ends
     ]
-    figure = f"{counts['CREATED']} + {counts['CANCELLED']}"
-    return Check("every order is CREATED or CANCELLED", figure, wrong)
+    figure = " + ".join(str(counts[end]) for end in ends)
+    return Check("every order is completed, unpaid or cancelled", figure, wrong)
+
+
+def _one_runner_each(evidence: Evidence) -> Check:
+    """As the runners tell it and as the outbox tells it: an order is won once, and once more each
+    time that its runner has backed out. Whoever did not win was told 409, or nothing."""
+    won = Counter(tap.order_id for tap in evidence.taps if tap.status == 200)
+    back = Counter(evidence.backed_out)
+    wrong = [
+        f"order {tap.order_id}: {tap.runner} was told {tap.status}"
+        for tap in evidence.taps
+        if tap.status not in (200, 409)
+    ]
+    wrong += evidence.troubles
+    for order in evidence.orders:
+        if won[order.id] != order.accepted or won[order.id] > back[order.id] + 1:
+            wrong.append(
+                f"order {order.id}: won {won[order.id]} times, given back {back[order.id]} times, "
+                f"accepted {order.accepted} times"
+            )
+    figure = f"{won.total()} of {len(evidence.taps)} taps"
+    return Check("each race for an order had one winner", figure, wrong)
 
 
 def _runs_ended(evidence: Evidence) -> Check:
-    """One run an order, ended as the order says."""
-    ends = {"CREATED": "COMPLETED", "CANCELLED": "COMPENSATED"}
-    runs: dict[str, list[Run]] = {}
+    """Every order is ended by one run; what waits besides is a held payout or a person's."""
+    runs: dict[tuple[str, str], list[Run]] = {}
     for run in evidence.runs:
-        runs.setdefault(run.key, []).append(run)
+        runs.setdefault((run.order_id, run.saga), []).append(run)
+    known = {order.id: order for order in evidence.orders}
     wrong = [
-        f"run {run.id} is {run.status} (manage.py saga show {run.id})"
+        f"{run.saga} {run.id} is {run.status} (manage.py saga show {run.id})"
         for run in evidence.runs
-        if run.status not in ends.values()
+        if not _at_rest(run, known.get(run.order_id))
     ]
     live = len(wrong)
     for order in evidence.orders:
-        mine = runs.pop(order.id, [])
-        if len(mine) != 1:
-            wrong.append(f"order {order.id} has {len(mine)} runs")
-        elif mine[0].status in ends.values() and mine[0].status != ends.get(order.status):
-            wrong.append(f"order {order.id} is {order.status}, its run is {mine[0].status}")
-    wrong += [f"a run is about order {key}, which is not there" for key in runs]
-    return Check("every order's run has ended as the order says", f"{live} live runs", wrong)
+        of = {saga: runs.get((order.id, saga), []) for saga in _ENDINGS}
+        if len(of["create_order"]) != 1:
+            wrong.append(f"order {order.id} has {len(of['create_order'])} runs that create it")
+        elif (ends := _ends(of)) != [order.status]:
+            told = " and ".join(ends) or "nothing"
+            wrong.append(f"order {order.id} is {order.status}, its runs say {told}")
+    wrong += [
+        f"run {run.id} is about no order" for run in evidence.runs if run.order_id not in known
+    ]
+    held = sum(run.held for run in evidence.runs)
+    return Check("every order was ended by one run", f"{live} live, {held} held", wrong)
 
 
-def _created_are_held(evidence: Evidence) -> Check:
-    """As the sandbox counts: one hold, and of exactly what the order costs."""
-    standing: dict[str, list[Standing]] = {}
-    for each in evidence.standing:
-        standing.setdefault(each.order_id, []).append(each)
-    wrong, held = [], 0
-    for order in evidence.orders:
-        if order.status == "CREATED":
-            have = standing.get(order.id, [])
-            want = [Standing(order.id, order.currency.lower(), 1, order.total)]
-            held += sum(each.count for each in have)
-            if have != want:
-                wrong.append(f"order {order.id} costs {order.total}, {_said(have)}")
-    return Check("Stripe holds the total of each CREATED order, once", f"{held} holds", wrong)
+_ENDINGS = ("create_order", "complete_order", "cancel_order")
 
 
-def _others_hold_nothing(evidence: Evidence) -> Check:
-    created = {order.id for order in evidence.orders if order.status == "CREATED"}
-    strays = [each for each in evidence.standing if each.order_id not in created]
-    wrong = [f"order {each.order_id}: {_said([each])}" for each in strays]
-    figure = f"{sum(each.count for each in strays)} holds"
-    return Check("Stripe holds nothing for any other order", figure, wrong)
+def _at_rest(run: Run, order: Order | None) -> bool:
+    if run.status in ENDED or run.held:
+        return True
+    unpaid = order is not None and order.status == "COMPLETED_UNPAID"
+    return unpaid and (run.saga, run.status) == ("complete_order", "PARKED")
+
+
+def _ends(of: dict[str, list[Run]]) -> list[str]:
+    """What each run has made of the order that ended it."""
+    completions = {status: end for end, status in COMPLETIONS.items()}
+    return [
+        *("CANCELLED" for run in of["create_order"] if run.status == "COMPENSATED"),
+        *("CANCELLED" for run in of["cancel_order"] if run.status == "COMPLETED"),
+        *(completions[run.status] for run in of["complete_order"] if run.status in completions),
+    ]
 
 
 def _calls_resolved(evidence: Evidence) -> Check:
@@ -168,9 +136,9 @@ def _calls_resolved(evidence: Evidence) -> Check:
         if order.id in watched and order.status != "CANCELLED"
     ]
     wrong += [
-        f"order {each.order_id} has given up on its payment, {_said([each])}"
-        for each in evidence.standing
-        if each.order_id in watched
+        f"order {each.order_id} has given up on its payment, {each.held + each.captured} taken"
+        for each in evidence.stripe
+        if each.order_id in watched and each.held + each.captured
     ]
     figure = f"{len(watched)} watched"
     return Check("calls without an answer are watched and hold nothing", figure, wrong)
@@ -187,10 +155,3 @@ def _first_words(lines: Sequence[str]) -> Iterator[str]:
     """The lines that name a broken invariant, or all that was said."""
     named = [line for line in lines if line and not line.startswith(" ")]
     yield from named or ["it said nothing"]
-
-
-def _said(standing: Sequence[Standing]) -> str:
-    """What the sandbox holds, in words."""
-    if not standing:
-        return "nothing is held"
-    return ", ".join(f"{e.count} holds of {e.amount} {e.currency} in all" for e in standing)

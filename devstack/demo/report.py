@@ -1,13 +1,14 @@
 """The tables at the end: what became of the orders, how fast, what went wrong, and the proof."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from rich import box
 from rich.table import Table
 
-from devstack.demo.clients import Placement
-from devstack.demo.proof import Check
+from devstack.demo.clients import STAGES, CalledOff, Placement
+from devstack.demo.evidence import Check
 
 
 def outcomes(rows: Iterable[tuple[str, str, int]]) -> Table:
@@ -43,6 +44,20 @@ def troubles(
     table.add_row("orders posted again under their key", str(again))
     for kind, count in sorted(totals["faults"].items()):
         table.add_row(f"sandbox: {kind}", str(count))
+    return table
+
+
+def deliveries(tally: Mapping[str, int], called_off: Sequence[CalledOff]) -> Table:
+    """What runners did, and what customers who changed their minds were told."""
+    table = _table("Deliveries", "", "times")
+    table.add_row("orders taken", str(tally["won"]))
+    table.add_row("taken a moment before by somebody else", str(tally["lost"]))
+    table.add_row("given back by their runner", str(tally["backed_out"]))
+    table.add_row("handed over with the PIN", str(tally["delivered"]))
+    table.add_section()
+    wishes = Counter((wish.stage, wish.said) for wish in called_off)
+    for (stage, said), count in sorted(wishes.items(), key=lambda wish: STAGES.index(wish[0][0])):
+        table.add_row(f"called off from {stage} on: {said}", str(count))
     return table
 
 

@@ -6,26 +6,29 @@ from typing import Any
 import requests
 
 LATENCY_MS = 100
-PAYMENTS = "/v1/payment_intents*"
+PAYMENTS, TRANSFERS = "/v1/payment_intents*", "/v1/transfers"
 #: What happens to requests, and to how many of them.
-FAULTS = {
-    "drop_reply": (PAYMENTS, 0.05),
-    "rate_limit": (PAYMENTS, 0.04),
-    "conflict": (PAYMENTS, 0.02),
-    "stored_500_after": (PAYMENTS, 0.03),
-    "stored_500_before": (PAYMENTS, 0.02),
-}
+FAULTS = (
+    ("drop_reply", PAYMENTS, 0.05),
+    ("rate_limit", PAYMENTS, 0.04),
+    ("conflict", PAYMENTS, 0.02),
+    ("stored_500_after", PAYMENTS, 0.03),
+    ("stored_500_before", PAYMENTS, 0.02),
+    ("drop_reply", TRANSFERS, 0.03),
+)
 TIMEOUT = 10.0
 
 
 @dataclass(frozen=True)
-class Standing:
-    """The money that stands held for an order, in how many holds."""
+class AtStripe:
+    """What one order's money has done in one currency, in minor units."""
 
     order_id: str
     currency: str
-    count: int
-    amount: int
+    held: int = 0
+    captured: int = 0
+    refunded: int = 0
+    transferred: int = 0
 
 
 class Sandbox:
@@ -38,22 +41,60 @@ class Sandbox:
         """Think as long as a bank, and fail as often as FAULTS says from now on."""
         settings = {"latency_ms": LATENCY_MS, "seed": seed}
         requests.put(f"{self._url}/settings", json=settings, timeout=TIMEOUT).raise_for_status()
-        for kind, (path, probability) in FAULTS.items():
-            fault = {"kind": kind, "probability": probability, "times": None}
-            body: dict[str, Any] = fault | {"match": {"path": path}}
-            requests.post(f"{self._url}/faults", json=body, timeout=TIMEOUT).raise_for_status()
+        for kind, path, probability in FAULTS:
+            self._post(
+                "faults", kind=kind, match={"path": path}, probability=probability, times=None
+            )
+
+    def decline_capture(self, order_id: str) -> None:
+        """The card says no when this order's money is to be taken."""
+        self._post(
+            "faults", kind="decline_capture", match={"metadata": {"order_id": order_id}}, times=None
+        )
 
     def behave(self) -> None:
         """Fail no more."""
         requests.delete(f"{self._url}/faults", timeout=TIMEOUT).raise_for_status()
 
+    def restrict(self, account: str) -> None:
+        """The account may not receive money, and we are not told."""
+        self._post(f"accounts/{account}", transfers="inactive")
+
+    def lift(self, account: str) -> None:
+        """It may again."""
+        self._post(f"accounts/{account}", transfers="active")
+
     def totals(self) -> dict[str, Any]:
         """Everything it has counted since it was started."""
-        reply = requests.get(f"{self._url}/totals", timeout=TIMEOUT)
-        reply.raise_for_status()
-        counted: dict[str, Any] = reply.json()
-        return counted
+        return self._get("totals")
 
-    def standing(self) -> list[Standing]:
-        """Every hold that stands, by order."""
-        return [Standing(**each) for each in self.totals()["holds_standing"]]
+    def balance(self) -> dict[str, int]:
+        """What stands there for the platform, available or not yet, by currency."""
+        sums: dict[str, int] = {}
+        for by_currency in self.totals()["balance"].values():
+            for currency, amount in by_currency.items():
+                sums[currency] = sums.get(currency, 0) + amount
+        return sums
+
+    def orders(self) -> list[AtStripe]:
+        """What each order's money has done."""
+        return [
+            AtStripe(
+                each["order_id"],
+                each["currency"],
+                each["held"],
+                each["captured"],
+                each["refunded"],
+                sum(each["transferred"].values()) - each["reversed"],
+            )
+            for each in self._get("orders")["data"]
+        ]
+
+    def _get(self, report: str) -> dict[str, Any]:
+        reply = requests.get(f"{self._url}/{report}", timeout=TIMEOUT)
+        reply.raise_for_status()
+        said: dict[str, Any] = reply.json()
+        return said
+
+    def _post(self, path: str, **body: Any) -> None:
+        requests.post(f"{self._url}/{path}", json=body, timeout=TIMEOUT).raise_for_status()

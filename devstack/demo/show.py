@@ -19,6 +19,8 @@ class Progress:
     time: str
     placed: int
     created: int
+    on_the_way: int
+    completed: int
     cancelled: int
     in_flight: int
     recovered: int

@@ -6,22 +6,30 @@ from typing import Any
 
 import psycopg2
 
-from devstack.demo.proof import Open, Order, Run
+from devstack.demo.evidence import Booked, Open, Order, Run
 
 _COUNTS = """
-SELECT (SELECT count(*) FROM orders_order),
-       (SELECT count(*) FROM orders_order WHERE status = 'CREATED'),
-       (SELECT count(*) FROM orders_order WHERE status = 'CANCELLED'),
+SELECT count(*),
+       count(*) FILTER (WHERE created_at IS NOT NULL),
+       count(*) FILTER (WHERE runner_id IS NOT NULL AND status NOT LIKE 'C%'),
+       count(*) FILTER (WHERE status LIKE 'COMPLETED%'),
+       count(*) FILTER (WHERE status = 'CANCELLED'),
        (SELECT count(*) FROM sagas_run WHERE status NOT IN ('COMPLETED', 'COMPENSATED')),
        (SELECT count(*) FROM sagas_run WHERE recovered > 0)
+  FROM orders_order
 """
 
-# What still moves by itself: active runs, calls that a run or the janitor will make soon, and
-# money found after its order gave up, which the janitor gives back. A watched call that stays
-# unknown is asked about for days, and what waits for a person waits for ever: neither is a
-# reason to wait here.
+# What still moves by itself: orders that have not ended, active runs, calls that a run or the
+# janitor will make soon, and money found after its order gave up, which the janitor gives back. A
+# watched call that stays unknown is asked about for days, a payout to a restricted account waits
+# to be told, and what waits for a person waits for ever: none is a reason to wait here.
 _MOVING = """
-SELECT EXISTS (SELECT FROM sagas_run WHERE status IN ('RUNNING', 'WAITING', 'COMPENSATING'))
+SELECT EXISTS (SELECT FROM orders_order
+                WHERE status NOT IN ('COMPLETED', 'COMPLETED_UNPAID', 'CANCELLED'))
+    OR EXISTS (SELECT FROM sagas_run
+                WHERE status IN ('RUNNING', 'WAITING', 'COMPENSATING')
+                  AND NOT (saga = 'pay_out' AND status = 'WAITING'
+                           AND waits_for = 'payout_account.updated'))
     OR EXISTS (SELECT FROM payments_operation WHERE state IN ('sent', 'unknown') AND NOT watched)
     OR EXISTS (SELECT FROM payments_payment p
                 WHERE status = 'RELEASING' AND NOT EXISTS (
@@ -30,21 +38,65 @@ SELECT EXISTS (SELECT FROM sagas_run WHERE status IN ('RUNNING', 'WAITING', 'COM
                               OR o.watched AND o.state IN ('sent', 'unknown'))))
 """
 
-# Why each order ended as it did: the step that was refused, and for a payment whether Stripe
-# said no or said nothing.
+# Why each order ended as it did: who called it off and how far it had come; else the step that
+# was refused, and for a payment whether Stripe said no or said nothing.
 _OUTCOMES = """
 SELECT o.status,
-       CASE WHEN o.status <> 'CANCELLED' THEN ''
+       CASE WHEN o.status = 'COMPLETED_UNPAID' THEN 'card declined after the delivery'
+            WHEN o.status <> 'CANCELLED' THEN ''
+            WHEN c.facts ->> 'by' = 'timeout' THEN 'no runner in time'
+            WHEN c.id IS NOT NULL
+            THEN 'called off by the ' || (c.facts ->> 'by') || ', ' || (c.facts ->> 'status_before')
             WHEN s.participant = 'payments.authorize' AND p.status = 'FAILED' THEN 'card declined'
             WHEN s.participant = 'payments.authorize' THEN 'Stripe did not answer in time'
             WHEN s.participant = 'escrow.hold' THEN 'restaurant frozen'
-            ELSE coalesce(s.participant, 'unknown') END,
+            WHEN s.participant IS NULL THEN 'called off by the customer, while being created'
+            ELSE s.participant END,
        count(*)
   FROM orders_order o
-  LEFT JOIN sagas_run r ON r.key = o.id::text
+  LEFT JOIN sagas_run r ON r.key = o.id::text AND r.saga = 'create_order'
+  LEFT JOIN sagas_run c ON c.key = o.id::text AND c.saga = 'cancel_order'
+   AND c.status = 'COMPLETED'
   LEFT JOIN sagas_steplog s ON s.run_id = r.id AND s.direction = 'do' AND s.state = 'REFUSED'
   LEFT JOIN payments_payment p ON p.order_id = o.id
  GROUP BY 1, 2 ORDER BY o.status DESC, 3 DESC, 2
+"""
+
+_ORDERS = """
+SELECT id::text, status, currency, food_fee, delivery_fee, platform_fee,
+       (SELECT count(*) FROM events_outboxevent e
+         WHERE e.aggregateid = o.id AND e.type = 'order.accepted')
+  FROM orders_order o ORDER BY id
+"""
+
+# What the ledger's entries say, each on the side on which its account grows.
+_ENTRIES = """
+SELECT j.order_id::text AS order_id, j.kind, a.code, a.currency,
+       CASE WHEN e.side = a.normal_side THEN e.amount ELSE -e.amount END AS amount
+  FROM escrow_entry e
+  JOIN escrow_journal j ON j.id = e.journal_id
+  JOIN escrow_account a ON a.id = e.account_id
+ WHERE e.layer = 'posted'
+"""
+
+
+def _sum(code: str, which: str = "true", sign: str = "") -> str:
+    return f"coalesce({sign}sum(amount) FILTER (WHERE code = '{code}' AND {which}), 0)::int"
+
+
+_BOOKED = f"""
+SELECT order_id,
+       {_sum("restaurant_payable", "kind <> 'pay_out'")},
+       {_sum("runner_payable", "kind <> 'pay_out'")},
+       {_sum("platform_revenue")},
+       {_sum("customer_claim")},
+       {_sum("restaurant_payable", "kind = 'pay_out'", "-")},
+       {_sum("runner_payable", "kind = 'pay_out'", "-")}
+  FROM ({_ENTRIES}) entries WHERE order_id IS NOT NULL GROUP BY 1 ORDER BY 1
+"""
+_CLEARING = f"""
+SELECT lower(currency), sum(amount)::int FROM ({_ENTRIES}) entries
+ WHERE code = 'stripe_clearing' GROUP BY 1
 """
 
 _OPERATIONS = """
@@ -58,7 +110,9 @@ class Counts:
     """How far the campus has come."""
 
     orders: int
-    created: int
+    created: int  # at some time
+    on_the_way: int  # with a runner, not yet handed over
+    completed: int
     cancelled: int
     live: int
     recovered: int
@@ -99,12 +153,21 @@ class Watch:
         return self._rows(_OPERATIONS)
 
     def orders(self) -> list[Order]:
-        rows = self._rows("SELECT id::text, status, total, currency FROM orders_order ORDER BY id")
-        return [Order(*row) for row in rows]
+        return [Order(*row) for row in self._rows(_ORDERS)]
 
     def runs(self) -> list[Run]:
-        rows = self._rows("SELECT id::text, key, status FROM sagas_run ORDER BY id")
+        rows = self._rows(
+            "SELECT id::text, saga, key, status, waits_for FROM sagas_run ORDER BY id"
+        )
         return [Run(*row) for row in rows]
+
+    def booked(self) -> list[Booked]:
+        """By order, what its entries in the ledger come to."""
+        return [Booked(*row) for row in self._rows(_BOOKED)]
+
+    def clearing(self) -> dict[str, int]:
+        """What should stand at Stripe, by currency in lower case."""
+        return dict(self._rows(_CLEARING))
 
     def open(self) -> list[Open]:
         rows = self._rows(

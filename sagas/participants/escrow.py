@@ -70,6 +70,12 @@ def release(*, order_id: UUID, restaurant_id: UUID, runner_id: UUID, captured: i
     return give(order_id=order_id, restaurant_id=restaurant_id, runner_id=runner_id)
 
 
+@participant(refuses=errors.NoHold)
+def pass_on(*, order_id: UUID, restaurant_id: UUID, runner_id: UUID | None) -> Released:
+    """Owe what was captured to restaurant, runner and platform."""
+    return services.release(order_id=order_id, restaurant_id=restaurant_id, runner_id=runner_id)
+
+
 @participant()
 def settle(
     *,

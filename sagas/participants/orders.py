@@ -9,10 +9,12 @@ from orders.services import (
     Completing,
     Due,
     OrderLine,
+    OrderMoney,
     PlacedOrder,
     Who,
 )
 from sagas.engine import participant
+from sagas.models import ACTIVE, Run
 
 
 @participant(
@@ -121,3 +123,13 @@ def stop_cancelling(*, order_id: UUID, status_before: str) -> None:
 def mark_cancelled(*, order_id: UUID) -> None:
     """End the order: CANCELLED."""
     services.mark_cancelled(order_id=order_id)
+
+
+@participant(refuses=(errors.UnknownOrder, errors.OrderMoved, errors.OrderBusy))
+def money_by_hand(*, order_id: UUID, move: str) -> OrderMoney:
+    """See to it that the order's money may be moved by hand: no run is at work on it."""
+    money = services.money_by_hand(order_id=order_id, move=move)
+    # Every saga's first step moves the order, whose row is ours now: none can begin meanwhile.
+    if Run.objects.filter(key=str(order_id), status__in=ACTIVE).exclude(saga=move).exists():
+        raise errors.OrderBusy("A saga is at work on this order.")
+    return money

@@ -51,6 +51,12 @@ authorize.call(services.perform)
 authorize.record(services.record_authorization)
 
 
+@participant(refuses=NothingHeld)
+def authorization_of(*, order_id: UUID) -> Authorized:
+    """The call that holds the order's money on the card now."""
+    return services.authorization_of(order_id=order_id)
+
+
 @remote_participant(refuses=PaymentBusy, retry=Retry(tries=12))
 def release(*, order_id: UUID) -> Call | Refused | None:
     """Give back whatever is held for the order, known to us or not."""

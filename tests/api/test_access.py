@@ -49,6 +49,12 @@ payments        GET     401    +        -      -      -      -       -      +   
 payment         GET     401    200      404    404    404    404     404    200  200
 escrow          GET     401    +        -      -      -      -       -      +    +
 hold            GET     401    200      404    404    404    404     404    200  200
+authorize-payment POST  401    403      403    403    403    403     403    202  202
+release-payment POST    401    403      403    403    403    403     403    202  202
+capture-payment POST    401    403      403    403    403    403     403    202  202
+hold-escrow     POST    401    403      403    403    403    403     403    409  409
+release-escrow  POST    401    403      403    403    403    403     403    409  409
+cancel-escrow   POST    401    403      403    403    403    403     403    200  200
 events          GET     401    +        -      +      -      +       -      +    +
 cancel-event    POST    401    403      403    403    403    403     403    200  200
 schedule        POST    401    403      403    403    403    403     403    201  201
@@ -62,6 +68,12 @@ payout-account  PUT     401    403      403    403    403    403     403    200 
 ROW = {"orders": "order", "restaurants": "restaurant", "sagas": "saga", "payments": "payment",
        "escrow": "hold", "events": "due event", "open-orders": "accept",
        "history": "rate"}  # fmt: skip
+
+
+def by_hand(which):
+    return lambda world, who: {"order_id": str(world.ids[which]), "reason": "it was parked"}
+
+
 #: What is sent; others send nothing.
 BODIES = {
     "progress": {"status": "PLACED"},
@@ -71,6 +83,10 @@ BODIES = {
     "cancel": {"reason": "changed my mind"},
     "refund": {"reason": "it was cold"},
     "rate": {"stars": 5},
+    **dict.fromkeys(
+        ("authorize-payment", "release-payment", "hold-escrow", "cancel-escrow"), by_hand("begun")
+    ),
+    **dict.fromkeys(("capture-payment", "release-escrow"), by_hand("complete")),
     "schedule": lambda world, who: {
         "event_type": "ESCROW_TIMEOUT",
         "entity_id": str(world.order.id),

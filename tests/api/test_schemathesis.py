@@ -38,7 +38,7 @@ ELSEWHERE = {
     ("put", "/api/users/{id}/payment-method"),
 }
 bounded = settings(
-    max_examples=4,
+    max_examples=3,
     deadline=None,
     database=None,
     phases=[Phase.explicit, Phase.generate],

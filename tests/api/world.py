@@ -106,6 +106,7 @@ def a_world() -> World:
             "complete": delivered(customer, runner, S.DELIVERED).id,
             **dict.fromkeys(("rate", "refund"), a_completed_order(customer, runner).id),
             "cancel-saga": a_run_that_waits_for_the_card(customer).id,
+            "begun": an_order(customer).id,
             "cancel-event": ids["due event"],
         },
     )

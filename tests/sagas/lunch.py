@@ -10,6 +10,7 @@ from escrow.models import Entry
 from orders import services as orders
 from orders.models import Order
 from orders.states import OrderStatus
+from payments.gateway import client
 from sagas.accept_order import accept_order
 from sagas.cancel_order import cancel_order
 from sagas.complete_order import complete_order
@@ -19,7 +20,7 @@ from sagas.models import ACTIVE, LIVE, Run
 from sagas.release_runner import release_runner
 from scheduler.models import ScheduledEvent
 from tests.conftest import eventually
-from tests.makers import at_stripe, make_customer, make_payee, make_restaurant, make_runner
+from tests.makers import make_customer, make_payee, make_restaurant, make_runner
 from tests.sagas.placed import Placed
 from users.models import User
 
@@ -91,10 +92,14 @@ class Lunch(Placed):
 
     def paid(self) -> dict[str, int]:
         """What the sandbox sent to restaurant and runner, and has not taken back."""
-        sent = at_stripe(self.id)["transferred"]
+        made = client().v1.transfers.list({"transfer_group": str(self.id)}).data
         names = {"restaurant": self.owner, "runner": self.runner}
+        accounts = {name: user.payout_account.stripe_account_id for name, user in names.items()}
         return {
-            name: sent.get(user.payout_account.stripe_account_id, 0) for name, user in names.items()
+            name: sum(
+                one.amount - one.amount_reversed for one in made if one.destination == account
+            )
+            for name, account in accounts.items()
         }
 
     def owed(self) -> dict[str, int]:

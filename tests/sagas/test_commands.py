@@ -21,6 +21,7 @@ from sagas.models import LIVE, Run, RunStatus, StepState
 from tests.conftest import Worker, eventually
 from tests.sagas.orders_at_rest import a_cancelled_order, a_created_order, log
 from users.models import SavedCard, User
+from users.services import payee_of
 
 Out = pytest.CaptureFixture[str]
 
@@ -171,6 +172,9 @@ def test_a_campus_is_seeded_once_however_often_it_is_asked_for(seed: Callable) -
     assert all(dish["price"] > 0 for kitchen in first["restaurants"] for dish in kitchen["menu"])
     for person in (first["admin"], first["ops"], first["service"], *first["customers"]):
         assert authenticate(username=person["username"], password=secret), person
+    payees = [first["runners"][0], *(kitchen["owner"] for kitchen in first["restaurants"])]
+    accounts = [payee["account"] for payee in payees]
+    assert [payee_of(user_id=payee["id"]) for payee in payees] == accounts
     assert User.objects.get(pk=first["admin"]["id"]).is_superuser
     ops = User.objects.get(pk=first["ops"]["id"])
     assert ops.is_staff
@@ -181,6 +185,7 @@ def test_a_campus_is_seeded_once_however_often_it_is_asked_for(seed: Callable) -
     assert secret not in told
     assert again["admin"] == first["admin"] | {"password": None}
     assert again["restaurants"][1]["id"] == first["restaurants"][1]["id"]
+    assert again["runners"][0]["account"] == accounts[0]
     # Nobody got a second card either.
     card = SavedCard.objects.get(user_id=first["customers"][0]["id"])
     seed()

@@ -12,6 +12,7 @@ from campusg.ids import new_id
 from escrow.chart import Code, Layer
 from escrow.services import balance_of_order, freeze
 from orders import services as orders
+from orders.errors import RestaurantClosed
 from orders.models import Order
 from orders.states import OrderStatus
 from payments.models import PaymentStatus
@@ -75,7 +76,7 @@ def test_a_customer_without_a_card_is_refused_at_the_door(committed_db: None) ->
 
 def test_a_closed_restaurant_is_refused_at_the_door(committed_db: None) -> None:
     order_id, closed = new_id(), make_restaurant(is_open=False)
-    with pytest.raises(orders.errors.RestaurantClosed), transaction.atomic():
+    with pytest.raises(RestaurantClosed), transaction.atomic():
         start(create_order, str(order_id), **requested(order_id, make_customer(), closed))
     assert not Run.objects.filter(key=str(order_id)).exists()
 

@@ -74,7 +74,7 @@ def test_a_payee_without_the_money_owes_it(eaten: Ordered) -> None:
 def test_what_was_never_paid_out_needs_no_reversal_and_is_never_paid_later(lunch: Ordered) -> None:
     order = lunch().bring()
     change_account(order.runner, transfers="inactive")
-    order.complete()
+    order.ends(order.complete())
     eventually(lambda: order.pay_out("runner").status == RunStatus.WAITING)
     eventually(lambda: order.paid()["restaurant"] == FOOD)
     eventually(lambda: order.owed()["restaurant"] == 0)

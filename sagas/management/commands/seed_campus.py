@@ -21,9 +21,9 @@ from payments.gateway import register_customer, register_payee
 from sagas.create_order import create_order
 from sagas.engine.starting import start
 from users.errors import NoSavedCard
-from users.models import Transfers
 from users.services import (
     Role,
+    Transfers,
     create_person,
     get_customer,
     payout_account_of,

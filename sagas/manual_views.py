@@ -1,0 +1,61 @@
+"""Money moved by hand over HTTP: what `sagas.manual` has, one endpoint each."""
+
+from typing import Any, cast
+from uuid import UUID
+
+from drf_spectacular.utils import OpenApiResponse, extend_schema
+from rest_framework import generics, serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from campusg.api.idempotency import idempotent
+from campusg.api.serializers import ReasonSerializer
+from sagas.answering import PREFER, outcome, status_of
+from sagas.engine import Saga
+from sagas.engine.starting import start
+from sagas.serializers import RunSerializer
+
+
+class ByHandSerializer(ReasonSerializer):
+    """Which order's money, and why. How much it is, the order itself says."""
+
+    order_id = serializers.UUIDField()
+
+
+class ByHand(generics.GenericAPIView):
+    """For services and operators, each time with a reason that is kept with the run."""
+
+    roles = {"POST": ("ops", "service")}
+    problems = {"POST": {"404": "No such order."}}
+    serializer_class = ByHandSerializer
+    saga: Saga
+
+    # Described by the docstring of each class.
+    @extend_schema(
+        parameters=[PREFER],
+        responses={
+            200: OpenApiResponse(RunSerializer, description="It has ended."),
+            202: OpenApiResponse(RunSerializer, description="Begun; watch `url`."),
+        },
+    )
+    def post(self, request: Request) -> Response:
+        response = self.begin(request)
+        run = outcome(request, response, UUID(str(response.data["id"])))
+        if run is not None:
+            response.data, response.status_code = self._shown(run), status_of(run)
+        return response
+
+    @idempotent
+    def begin(self, request: Request) -> Response:
+        """Start the saga."""
+        wanted = self.get_serializer(data=request.data)
+        wanted.is_valid(raise_exception=True)
+        order_id, user = wanted.validated_data["order_id"], cast(Any, request.user)
+        facts = {"move": self.saga.name, "by_user_id": user.pk, **wanted.validated_data}
+        run = start(self.saga, str(order_id), **facts)
+        shown = self._shown(run)
+        return Response(shown, status_of(run), headers={"Location": shown["url"]})
+
+    def _shown(self, run: Any) -> dict[str, Any]:
+        shown: dict[str, Any] = RunSerializer(run, context=self.get_serializer_context()).data
+        return shown
