@@ -10,7 +10,7 @@ READY := $(VENV)/.ready
 help:  ## List these targets.
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: $(READY)  ## A lunch hour: 200 orders, faults and killed workers, then the proof. KEEP=1 leaves it running.
+demo: $(READY)  ## A lunch hour to its end: 200 orders, faults, killed workers, then the proof. KEEP=1 leaves it running.
 	@$(BIN)/python -m devstack.demo $(if $(KEEP),--keep) $(ARGS)
 
 up: $(READY)  ## Run everything here until Ctrl-C: servers, web, workers, beat. Prints URLs and logins.

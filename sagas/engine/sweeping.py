@@ -56,7 +56,12 @@ def sweep(limit: int = BATCH) -> int:
         due = [row[0] for row in cursor.fetchall()]
     published = 0
     for run in Run.objects.filter(pk__in=due, status__in=ACTIVE):
-        if not publishing.publish(run, retry=False):
-            break
+        try:
+            if not publishing.publish(run, retry=False):
+                break
+        except Exception:
+            # Whatever is wrong with this run, those behind it are not to wait for it.
+            log.exception("run %s could not be published", run.pk)
+            continue
         published += 1
     return published

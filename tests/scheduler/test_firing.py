@@ -151,7 +151,7 @@ def test_beat_is_told_by_a_migration_to_fire_due_events_every_second():
 
 
 @pytest.mark.race
-def test_claimers_at_once_never_claim_the_same_event(committed_db):
+def test_claimers_at_once_never_claim_the_same_event(no_worker):
     before = ScheduledEvent.objects.filter(status=EventStatus.FIRED).count()
     ids = due_rows(300)
 
@@ -168,7 +168,7 @@ def test_claimers_at_once_never_claim_the_same_event(committed_db):
 
 
 @pytest.mark.race
-def test_a_claimer_passes_by_what_another_holds(committed_db):
+def test_a_claimer_passes_by_what_another_holds(no_worker):
     held, free = due_rows(2)
     locked, passed = Event(), Event()
 
