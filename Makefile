@@ -1,6 +1,6 @@
 # CampusG. `make demo` shows it, `make test` proves it; both install what they need into .venv.
 .DEFAULT_GOAL := help
-.PHONY: help demo up test check bench lock clean
+.PHONY: help demo up test races check bench lock clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -18,6 +18,9 @@ up: $(READY)  ## Run everything here until Ctrl-C: servers, web, workers, beat. 
 
 test: $(READY)  ## Run the tests on real embedded servers. ARGS="-m race" hands arguments to pytest.
 	@$(BIN)/python -m pytest $(ARGS)
+
+races: $(READY)  ## Every race 200 times over, where `make test` runs 20 rounds.
+	@RACE_ROUNDS=200 $(BIN)/python -m pytest --timeout 1800 -k "race" tests/sagas/test_races.py tests/orders tests/api/test_races.py tests/escrow/test_races.py $(ARGS)
 
 check: $(READY)  ## Lint, types, who imports whom, migrations, deployment settings, generated docs.
 	$(BIN)/ruff check .
