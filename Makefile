@@ -20,7 +20,7 @@ test: $(READY)  ## Run the tests on real embedded servers. ARGS="-m race" hands 
 	@$(BIN)/python -m pytest $(ARGS)
 
 races: $(READY)  ## Every race 200 times over, where `make test` runs 20 rounds.
-	@RACE_ROUNDS=200 $(BIN)/python -m pytest --timeout 1800 -k "race" tests/sagas/test_races.py tests/orders tests/api/test_races.py tests/escrow/test_races.py $(ARGS)
+	@RACE_ROUNDS=200 $(BIN)/python -m pytest -m race --timeout 1800 $(ARGS)
 
 check: $(READY)  ## Lint, types, who imports whom, migrations, deployment settings, generated docs.
 	$(BIN)/ruff check .
