@@ -29,7 +29,7 @@ from tests.sagas.lunch import TOTAL, Lunch
 from tests.sagas.placed import Placed
 from users.models import User
 
-pytestmark = pytest.mark.story
+pytestmark = [pytest.mark.story, pytest.mark.race]
 
 ROUNDS = int(os.environ.get("RACE_ROUNDS", "20"))
 RUNNERS = 50
