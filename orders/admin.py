@@ -9,7 +9,7 @@ from django.utils.html import format_html
 
 from campusg.admin import Guarded, Seen, money, status
 from campusg.money import formatted
-from orders.models import MenuItem, Order, OrderItem, Restaurant
+from orders.models import HandOver, MenuItem, Order, OrderItem, Rating, Restaurant
 
 
 class MenuItemInline(admin.TabularInline):
@@ -81,6 +81,16 @@ class OrderItemInline(Seen):
         return formatted(item.line_total, item.order.currency)
 
 
+class HandOverInline(Seen):
+    model = HandOver
+    fields: ClassVar[Any] = ["tries", "overridden_by", "override_reason", "overridden_at"]
+
+
+class RatingInline(Seen):
+    model = Rating
+    fields: ClassVar[Any] = ["by", "about", "stars", "rated_at"]
+
+
 @admin.register(Order)
 class OrderAdmin(Guarded):
     order_field = "id"
@@ -94,4 +104,4 @@ class OrderAdmin(Guarded):
     search_help_text = "Part of a restaurant's or person's name; or a whole id."
     date_hierarchy = "pending_at"
     ordering = ("-pending_at", "-id")
-    inlines = (OrderItemInline,)
+    inlines = (OrderItemInline, HandOverInline, RatingInline)

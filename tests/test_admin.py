@@ -19,7 +19,7 @@ from campusg.api.models import IdempotencyKey
 from escrow import services as escrow
 from escrow.models import Account, Entry, Hold, Journal
 from events.models import OutboxEvent, Stream
-from orders.models import MenuItem, Order, OrderItem, Restaurant
+from orders.models import HandOver, MenuItem, Order, OrderItem, Rating, Restaurant
 from payments.models import Operation, Payment
 from sagas.create_order import create_order
 from sagas.models import Run, RunStatus, StepLog, StepState
@@ -34,7 +34,7 @@ GUARDED = (
 )  # fmt: skip
 EDITED = (User, Restaurant, MenuItem)
 #: Shown on the page of what they belong to.
-INLINE = (OrderItem, SavedCard, PayoutAccount, StepLog)
+INLINE = (OrderItem, HandOver, Rating, SavedCard, PayoutAccount, StepLog)
 
 
 @pytest.fixture
