@@ -68,7 +68,7 @@ class AccountAdmin(Guarded):
 
     @admin.display(description="freeze")
     def freeze(self, account: Account) -> str:
-        if account.code != Code.RESTAURANT_PAYABLE:
+        if account.code != Code.RESTAURANT_PAYABLE or account.order_id:
             return "-"
         page = reverse("admin:escrow_account_freeze", args=[account.owner, account.currency])
         return format_html('<a href="{}">{}</a>', page, "unfreeze" if account.frozen else "freeze")
@@ -164,6 +164,6 @@ class HoldAdmin(Guarded):
     list_filter = ("status", "currency")
     search_fields = ("order_id",)
     search_help_text = "The id of an order, a customer, a restaurant or a hold."
-    uuid_fields = ("id", "order_id", "customer_id", "restaurant_id")
+    uuid_fields = ("id", "order_id", "customer_id", "restaurant_id", "runner_id")
     date_hierarchy = "held_at"
     ordering = ("-held_at", "-id")
