@@ -87,6 +87,11 @@ class Payment(models.Model):
                 condition=models.Q(status=PaymentStatus.RELEASING),
                 name="payment_releasing",
             ),
+            models.Index(
+                fields=["capture_before"],
+                condition=models.Q(status=PaymentStatus.AUTHORIZED),
+                name="payment_lapsing",
+            ),
         ]
 
     def __str__(self) -> str:

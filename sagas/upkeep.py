@@ -3,12 +3,19 @@
 from celery import shared_task
 
 from orders import services as orders
+from payments import services as payments
 from scheduler import services as scheduler
 
 
 @shared_task(name="sagas.set_missing_timers")
 def set_missing_timers() -> None:
-    """An open order without a timer would wait for a runner for ever. Its run has logged why the
-    timer could not be set; here it is set all the same."""
+    """Set the timers that no run has set.
+
+    An open order without one would wait for a runner for ever: its run has logged why it could not
+    be set. And of the holds that outlive their order by days, the few that are about to lapse are
+    found here, instead of a timer for each.
+    """
     for order_id in scheduler.without_order_timeout(orders.waiting_for_a_runner()):
         scheduler.start_order_timeout(order_id=order_id)
+    for order_id in scheduler.without_authorization_expiry(payments.about_to_lapse()):
+        scheduler.start_authorization_expiry(order_id=order_id)

@@ -10,8 +10,10 @@ from scheduler.setting import (
     ignore_authorization_expiry,
     ignore_order_timeout,
     schedule,
+    start_authorization_expiry,
     start_delivery_reminder,
     start_order_timeout,
+    without_authorization_expiry,
     without_order_timeout,
 )
 
@@ -26,7 +28,9 @@ __all__ = [
     "ignore_authorization_expiry",
     "ignore_order_timeout",
     "schedule",
+    "start_authorization_expiry",
     "start_delivery_reminder",
     "start_order_timeout",
+    "without_authorization_expiry",
     "without_order_timeout",
 ]

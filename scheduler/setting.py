@@ -60,6 +60,11 @@ def cancel_delivery_reminder(*, order_id: UUID) -> None:
     _cancel(EventType.DELIVERY_REMINDER, order_id)
 
 
+def start_authorization_expiry(*, order_id: UUID) -> None:
+    """Ensure one PAYMENT_AUTHORIZATION_EXPIRY, due at once: the hold is about to lapse."""
+    _ensure(EventType.PAYMENT_AUTHORIZATION_EXPIRY, order_id, 0)
+
+
 def cancel_authorization_expiry(*, order_id: UUID) -> None:
     """Take back the pending PAYMENT_AUTHORIZATION_EXPIRY; none pending is right too."""
     _cancel(EventType.PAYMENT_AUTHORIZATION_EXPIRY, order_id)
@@ -108,11 +113,21 @@ def cancel_event(*, event_id: UUID) -> ScheduledEvent:
 
 def without_order_timeout(order_ids: Iterable[UUID]) -> list[UUID]:
     """Those of the orders for which no ORDER_TIMEOUT is pending or has fired."""
+    active = [EventStatus.PENDING, EventStatus.FIRED]
+    return _without(EventType.ORDER_TIMEOUT, order_ids, active)
+
+
+def without_authorization_expiry(order_ids: Iterable[UUID]) -> list[UUID]:
+    """Those of the orders that have never had a PAYMENT_AUTHORIZATION_EXPIRY."""
+    return _without(EventType.PAYMENT_AUTHORIZATION_EXPIRY, order_ids, list(EventStatus))
+
+
+def _without(
+    event_type: EventType, order_ids: Iterable[UUID], statuses: list[EventStatus]
+) -> list[UUID]:
     wanted = list(order_ids)
     known = ScheduledEvent.objects.filter(
-        event_type=EventType.ORDER_TIMEOUT,
-        entity_id__in=wanted,
-        status__in=[EventStatus.PENDING, EventStatus.FIRED],
+        event_type=event_type, entity_id__in=wanted, status__in=statuses
     ).values_list("entity_id", flat=True)
     return sorted(set(wanted).difference(known))
 
