@@ -19,7 +19,7 @@ up: $(READY)  ## Run everything here until Ctrl-C: servers, web, workers, beat. 
 test: $(READY)  ## Run the tests on real embedded servers. ARGS="-m race" hands arguments to pytest.
 	@$(BIN)/python -m pytest $(ARGS)
 
-races: $(READY)  ## Every race 200 times over, where `make test` runs 20 rounds.
+races: $(READY)  ## Every race 200 times over, where `make test` runs 5 or 20 rounds.
 	@RACE_ROUNDS=200 $(BIN)/python -m pytest -m race --timeout 1800 $(ARGS)
 
 check: $(READY)  ## Lint, types, who imports whom, migrations, deployment settings, generated docs.
