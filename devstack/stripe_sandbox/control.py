@@ -8,8 +8,13 @@ from urllib.parse import parse_qsl
 
 from devstack.stripe_sandbox import reports
 from devstack.stripe_sandbox.errors import ApiError, InvalidRequest, UnknownUrl
-from devstack.stripe_sandbox.faults import KINDS
-from devstack.stripe_sandbox.resources import accounts, payment_intents, refunds
+from devstack.stripe_sandbox.faults import EVENT_KINDS, KINDS
+from devstack.stripe_sandbox.resources import (
+    accounts,
+    payment_intents,
+    refunds,
+    webhook_endpoints,
+)
 from devstack.stripe_sandbox.routes import Call
 from devstack.stripe_sandbox.store import Json, Store
 
@@ -42,26 +47,33 @@ def _answer(sandbox: "Sandbox", request: "Request") -> Any:
         case "GET", ["_sandbox", "settings"]:
             return sandbox.settings.all()
         case "PUT", ["_sandbox", "settings"]:
-            return sandbox.settings.change(_json(request))
+            changed = sandbox.settings.change(_json(request))
+            sandbox.courier.wake()  # the clock may have been moved
+            return changed
         case "GET", ["_sandbox", "faults"]:
-            return {"data": sandbox.faults.all(), "kinds": KINDS}
+            return {"data": sandbox.faults.all(), "kinds": KINDS | EVENT_KINDS}
         case "POST", ["_sandbox", "faults"]:
             return sandbox.faults.add(_json(request))
         case "DELETE", ["_sandbox", "faults"]:
             sandbox.faults.clear()
+            sandbox.courier.release()
             return {"data": []}
         case "GET", ["_sandbox", report] if report in _REPORTS:
             sandbox.let_time_pass()
             return _REPORTS[report](sandbox.store)
         case "POST", ["_sandbox", kind, name] if kind in _HANDS:
             sandbox.let_time_pass()
-            with sandbox.store.transaction():
+            with sandbox.changing():
                 return _HANDS[kind](sandbox.call(), name, _json(request))
+        case "POST", ["_sandbox", "listen"]:
+            with sandbox.changing():
+                return webhook_endpoints.listen(sandbox.call(), _json(request))
     raise UnknownUrl(request.method, request.path)
 
 
 _REPORTS: dict[str, Callable[[Store], Any]] = {
     "accounts": lambda store: {"data": reports.accounts(store)},
+    "deliveries": lambda store: {"data": reports.deliveries(store)},
     "holds": lambda store: {"data": reports.holds(store)},
     "orders": lambda store: {"data": reports.orders(store)},
     "totals": reports.totals,
@@ -88,8 +100,10 @@ def _resolve(call: Call, name: str, wanted: Json) -> Json:
 # What banks and account owners do, on demand.
 _HANDS: dict[str, Callable[[Call, str, Json], Json]] = {
     "accounts": accounts.change,
+    "events": webhook_endpoints.resend,
     "lapse": _lapse,
     "refunds": _resolve,
+    "webhook_endpoints": webhook_endpoints.roll,
 }
 
 
@@ -97,7 +111,7 @@ def _onboarding(sandbox: "Sandbox", request: "Request") -> str:
     """The page behind an account link: one button, which gives Stripe all it wants to know."""
     name = request.path.rpartition("/")[2]
     if request.method == "POST":
-        with sandbox.store.transaction():
+        with sandbox.changing():
             accounts.finish_onboarding(sandbox.call(), name)
     back = dict(parse_qsl(request.query)).get("return_url", "")
     link = f'<a href="{html.escape(back)}">Back to the platform</a>'

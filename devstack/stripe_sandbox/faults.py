@@ -20,7 +20,7 @@ from devstack.stripe_sandbox.errors import (
     RateLimited,
     ServerError,
 )
-from devstack.stripe_sandbox.store import Store
+from devstack.stripe_sandbox.store import Json, Store
 
 # kind -> what it does
 KINDS = {
@@ -31,12 +31,23 @@ KINDS = {
     "conflict": "409 idempotency_key_in_use; nothing happens, nothing is stored",
     "rate_limit": "429 rate_limit, or the `code` lock_timeout; nothing happens, nothing is stored",
     "decline_capture": "402 card_declined to a capture; the hold stands, no money moves",
+    "webhook_first": "the reply waits until what the request gave rise to was delivered once, or "
+    "for `seconds` (10)",
     "error_500": "500 before the endpoint starts; nothing happens, nothing is stored",
     "stored_500_before": "500, stored under the key, and nothing happens",
     "stored_500_after": "the effect happens, and 500 is answered and stored under the key",
 }
+# kind -> what it does to an event's first delivery
+EVENT_KINDS = {
+    "webhook_copies": "the event is sent `copies` times (2) at the same moment",
+    "webhook_reversed": "`times` deliveries are held back, then sent one by one, the last first",
+    "webhook_dropped": "the event is never delivered; it stays pending",
+    "webhook_delayed": "the event is delivered `seconds` later",
+}
+_MOST_COPIES = 100
 _CODES = ("rate_limit", "lock_timeout")
 _MATCHERS = {"method", "path", "metadata", "param"}
+_EVENT_MATCHERS = {"type", "account", "metadata"}
 
 
 @dataclass(frozen=True)
@@ -59,12 +70,15 @@ class Fault:
     probability: float = 1.0
     seconds: float = 0.0
     code: str = "rate_limit"
+    copies: int = 2
     met: int = 0
     id: int = 0
 
     def matches(self, target: Target) -> bool:
         """Whether every condition holds; a path may hold `*`."""
         wanted = self.match
+        if self.kind in EVENT_KINDS:
+            return False
         if self.kind == "decline_capture" and not target.path.endswith("/capture"):
             return False
         if wanted.get("method", target.method).upper() != target.method:
@@ -77,6 +91,18 @@ class Fault:
             return True
         metadata = target.metadata()
         return all(metadata.get(k) == _wire(v) for k, v in wanted["metadata"].items())
+
+    def matches_event(self, event: Json) -> bool:
+        """Whether it is a fault of deliveries and every condition holds; a type may hold `*`."""
+        wanted, obj = self.match, event["data"]["object"]
+        if self.kind not in EVENT_KINDS or self.times == 0:
+            return False
+        if not fnmatchcase(event["type"], wanted.get("type", "*")):
+            return False
+        if wanted.get("account", event.get("account")) != event.get("account"):
+            return False
+        metadata = obj.get("metadata") or {}
+        return all(metadata.get(k) == _wire(v) for k, v in wanted.get("metadata", {}).items())
 
     def strikes(self, seed: int) -> bool:
         """Decides for the request just met; the same seed decides the same in every run."""
@@ -95,6 +121,7 @@ class Fired:
     stored_500: str = ""  # "before" or "after" the effect
     drop: str = ""  # "request" or "reply"
     decline_capture: bool = False
+    webhook_first: float = 0.0  # seconds to wait for the webhooks of this request
 
     def add(self, fault: Fault, key: str) -> None:
         match fault.kind:
@@ -106,6 +133,8 @@ class Fired:
                 self.drop = fault.kind.removeprefix("drop_")
             case "stored_500_before" | "stored_500_after":
                 self.stored_500 = fault.kind.removeprefix("stored_500_")
+            case "webhook_first":
+                self.webhook_first = fault.seconds or 10.0
             case "decline_capture":
                 self.decline_capture = True
             case "conflict":
@@ -132,16 +161,28 @@ class Faults:
             return fired
         with self._lock:
             for fault in self._waiting:
-                if fault.times == 0 or not fault.matches(target):
-                    continue
-                fault.met += 1
-                if fault.strikes(seed):
-                    if fault.times is not None:
-                        fault.times -= 1
+                if fault.times != 0 and fault.matches(target) and self._meet(fault, seed):
                     fired.add(fault, key)
-                    self._store.count("fault", fault.kind)
-                self._keep(fault)
         return fired
+
+    def of_event(self, event: Json, seed: int) -> list[Fault]:
+        """What happens to the first delivery of an event: at most one fault, the oldest."""
+        with self._lock:
+            for fault in self._waiting:
+                if fault.matches_event(event) and self._meet(fault, seed):
+                    return [fault]
+        return []
+
+    def _meet(self, fault: Fault, seed: int) -> bool:
+        """Whether a fault strikes the request or event that it has just met."""
+        fault.met += 1
+        struck = fault.strikes(seed)
+        if struck:
+            if fault.times is not None:
+                fault.times -= 1
+            self._store.count("fault", fault.kind)
+        self._keep(fault)
+        return struck
 
     def add(self, wanted: dict[str, Any]) -> dict[str, Any]:
         """Sets a fault in waiting. Raises InvalidRequest for what is no fault."""
@@ -176,18 +217,21 @@ def _wire(value: Any) -> str:
 
 def _fault_from(wanted: dict[str, Any]) -> Fault:
     kind = wanted.get("kind")
-    if kind not in KINDS:
-        raise InvalidRequest(f"kind must be one of {', '.join(KINDS)}.", param="kind")
-    known = {"kind", "match", "times", "probability", "seconds", "code"}
+    kinds = KINDS | EVENT_KINDS
+    if kind not in kinds:
+        raise InvalidRequest(f"kind must be one of {', '.join(kinds)}.", param="kind")
+    matchers = _EVENT_MATCHERS if kind in EVENT_KINDS else _MATCHERS
+    known = {"kind", "match", "times", "probability", "seconds", "code", "copies"}
     for name in wanted.keys() - known:
         raise InvalidRequest(f"A fault has no {name}.", param=name)
     fault = Fault(**wanted)
     sound = {
-        "match": isinstance(fault.match, dict) and fault.match.keys() <= _MATCHERS,
+        "match": isinstance(fault.match, dict) and fault.match.keys() <= matchers,
         "times": fault.times is None or (type(fault.times) is int and fault.times > 0),
         "probability": isinstance(fault.probability, int | float) and 0 <= fault.probability <= 1,
         "seconds": isinstance(fault.seconds, int | float) and fault.seconds >= 0,
         "code": fault.code in _CODES,
+        "copies": type(fault.copies) is int and 1 <= fault.copies <= _MOST_COPIES,
     }
     for name, holds in sound.items():
         if not holds:

@@ -94,6 +94,19 @@ def accounts(store: Store) -> list[dict[str, Any]]:
     ]
 
 
+def deliveries(store: Store) -> list[dict[str, Any]]:
+    """The latest deliveries of events, newest first, with what came of them."""
+    names = ("delivery", "event", "type", "endpoint", "url", "state", "attempts", "status", "error")
+    return _dicts(
+        store,
+        names,
+        "SELECT d.id, d.event, json_extract(e.body, '$.type'), d.endpoint, "
+        "json_extract(w.body, '$.url'), d.state, d.attempts, d.status, d.error FROM delivery d "
+        "JOIN object e ON e.id = d.event LEFT JOIN object w ON w.id = d.endpoint "
+        "ORDER BY d.id DESC LIMIT 200",
+    )
+
+
 def totals(store: Store) -> dict[str, Any]:
     """Counts, and sums in minor units, over all that happened here since the state was made."""
     named = store.rows("SELECT kind, name, value FROM counter ORDER BY kind, name")
@@ -116,6 +129,7 @@ def totals(store: Store) -> dict[str, Any]:
         "money": money(store),
         "balance": balance.sums(store),
         "objects": dict(objects),
+        "deliveries": dict(store.rows("SELECT state, count(*) FROM delivery GROUP BY 1")),
         "requests": {name: value for kind, name, value in named if kind == "request"},
         "replays": sum(value for kind, _, value in named if kind == "idempotency"),
         "faults": {name: value for kind, name, value in named if kind == "fault"},

@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from devstack.stripe_sandbox import deliveries
 from devstack.stripe_sandbox.errors import RefusedParameter, ResourceMissing
 from devstack.stripe_sandbox.forms import nest
 from devstack.stripe_sandbox.ids import new_id
@@ -57,20 +58,23 @@ class Call:
         data: Json = {"object": obj}
         if previous is not None:
             data["previous_attributes"] = previous
-        self.store.insert(
-            ({"account": account} if account else {})
-            | {
-                "id": new_id("evt"),
-                "object": "event",
-                "api_version": self.api_version,
-                "created": self.now,
-                "data": data,
-                "livemode": False,
-                "pending_webhooks": 0,
-                "request": {"id": self.request_id, "idempotency_key": self.idempotency_key},
-                "type": event_type,
-            }
-        )
+        event = ({"account": account} if account else {}) | {
+            "id": new_id("evt"),
+            "object": "event",
+            "api_version": self.api_version,
+            "created": self.now,
+            "data": data,
+            "livemode": False,
+            "pending_webhooks": 0,
+            "request": {"id": self.request_id, "idempotency_key": self.idempotency_key},
+            "type": event_type,
+        }
+        event["pending_webhooks"] = deliveries.enqueue(self.store, event, self.now)
+        self.store.insert(event)
+
+    def with_params(self, params: Json) -> "Call":
+        """The same call for other parameters."""
+        return replace(self, params=params)
 
 
 # Stripe names the missing object of a path by the last part of its own parameter name.

@@ -5,7 +5,8 @@ import binascii
 import json
 import threading
 import traceback
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 import stripe
 
 from devstack.stripe_sandbox import control
+from devstack.stripe_sandbox.courier import Courier
 from devstack.stripe_sandbox.errors import (
     ApiError,
     NotAuthenticated,
@@ -37,6 +39,7 @@ from devstack.stripe_sandbox.resources import (
     refunds,
     transfer_reversals,
     transfers,
+    webhook_endpoints,
 )
 from devstack.stripe_sandbox.routes import Call, Route, Router
 from devstack.stripe_sandbox.settings import SettingsBook
@@ -53,6 +56,7 @@ _RESOURCES = (
     transfers,
     transfer_reversals,
     events,
+    webhook_endpoints,
 )
 _OWN_PATHS = ("/_sandbox", "/healthz")
 
@@ -91,6 +95,7 @@ class Sandbox:
         self.faults = Faults(self.store)
         self.stopping = threading.Event()
         self._keys = Keys(self.store)
+        self.courier = Courier(self.store, self.faults, self.settings, self.stopping)
         self._router = Router([route for module in _RESOURCES for route in module.ROUTES])
 
     def answer(self, request: Request) -> Reply:
@@ -143,6 +148,8 @@ class Sandbox:
             raise HangUp
         work = _Work(request, request_id, route, ids, flat, fired)
         reply = self._keyed(work, key) if key else self._executed(work, None)
+        if fired.webhook_first:
+            self.courier.await_first_attempts(request_id, fired.webhook_first)
         self._wait(fired.after)
         if fired.drop == "reply":
             raise HangUp
@@ -180,7 +187,7 @@ class Sandbox:
         if work.request.method == "GET":
             with self.store.reading():
                 return _run(call, work)
-        with self.store.transaction():
+        with self.changing():
             reply = _run(call, work)
             if key:
                 stored = StoredReply(reply.status, reply.body, work.request_id)
@@ -203,8 +210,15 @@ class Sandbox:
     def let_time_pass(self) -> None:
         """Does what has come due since the last request."""
         if self.store.is_due(self.settings.clock()):
-            with self.store.transaction():
+            with self.changing():
                 let_time_pass(self.call())
+
+    @contextmanager
+    def changing(self) -> Iterator[None]:
+        """One transaction; when it is committed, its events are on their way."""
+        with self.store.transaction():
+            yield
+        self.courier.wake()
 
     def _metadata(self, flat: list[tuple[str, str]], ids: tuple[str, ...]) -> dict[str, str]:
         own = {k[9:-1]: v for k, v in flat if k.startswith("metadata[") and k.endswith("]")}

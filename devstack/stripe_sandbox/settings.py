@@ -24,6 +24,9 @@ class Settings:
     `refunds_wait_for_balance`: a refund beyond the available balance stays pending, as when Stripe
     cannot debit the platform's bank account; off, the balance may go below zero.
     `accounts_active_at_once`: a new connected account has onboarded already; off, it must first.
+    `webhook_retry_scale`: stretches the pauses between the attempts to deliver an event, and the
+    three days after which it is given up. `webhook_timeout_seconds`: how long an endpoint has to
+    answer; Stripe does not say how long it waits.
     """
 
     latency_ms: int = 0
@@ -36,6 +39,8 @@ class Settings:
     refund_settles_after_seconds: int = 3600
     refunds_wait_for_balance: bool = False
     accounts_active_at_once: bool = True
+    webhook_retry_scale: float = 1.0
+    webhook_timeout_seconds: float = 10.0
 
 
 _ANY_SIGN = ("seed", "clock_offset_seconds")
@@ -52,9 +57,11 @@ class SettingsBook:
     def change(self, wanted: dict[str, Any]) -> dict[str, Any]:
         """Sets some settings and returns all. Raises InvalidRequest for unknown or ill-typed."""
         known = {name: type(value) for name, value in self.all().items()}
-        for name, value in wanted.items():
+        for name, value in list(wanted.items()):
             if name not in known:
                 raise InvalidRequest(f"There is no setting {name}.", param=name)
+            if known[name] is float and type(value) is int:
+                value = wanted[name] = float(value)
             if type(value) is not known[name] or (name not in _ANY_SIGN and value < 0):
                 raise InvalidRequest(f"{name} must be {known[name].__name__}.", param=name)
         changed = replace(self.now_in_force, **wanted)
@@ -71,4 +78,8 @@ class SettingsBook:
 
     def clock(self) -> int:
         """The sandbox's time, in whole seconds since 1970."""
-        return int(time.time()) + self.now_in_force.clock_offset_seconds
+        return int(self.exact_clock())
+
+    def exact_clock(self) -> float:
+        """The same with its fraction."""
+        return time.time() + self.now_in_force.clock_offset_seconds

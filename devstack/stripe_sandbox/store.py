@@ -30,6 +30,16 @@ CREATE TABLE IF NOT EXISTS due (
     seq INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL, what TEXT NOT NULL,
     id TEXT NOT NULL) STRICT;
 CREATE INDEX IF NOT EXISTS due_at ON due (at, seq);
+CREATE TABLE IF NOT EXISTS webhook_secret (
+    endpoint TEXT NOT NULL, secret TEXT NOT NULL, until INTEGER) STRICT;
+CREATE TABLE IF NOT EXISTS delivery (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, event TEXT NOT NULL, endpoint TEXT NOT NULL,
+    request TEXT NOT NULL, state TEXT NOT NULL, next_at REAL NOT NULL, created INTEGER NOT NULL,
+    attempts INTEGER NOT NULL DEFAULT 0, judged INTEGER NOT NULL DEFAULT 0,
+    fault INTEGER NOT NULL DEFAULT 0, status INTEGER, error TEXT NOT NULL DEFAULT '') STRICT;
+CREATE INDEX IF NOT EXISTS delivery_due ON delivery (state, next_at);
+CREATE INDEX IF NOT EXISTS delivery_event ON delivery (event);
+CREATE INDEX IF NOT EXISTS delivery_request ON delivery (request) WHERE attempts = 0;
 CREATE TABLE IF NOT EXISTS setting (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS counter (
     kind TEXT NOT NULL, name TEXT NOT NULL, value INTEGER NOT NULL,
@@ -50,6 +60,7 @@ INDEXED = {
     "refund": ("charge", "payment_intent", "pending_reason"),
     "transfer": ("destination", "source_transaction", "transfer_group"),
     "transfer_reversal": ("transfer",),
+    "webhook_endpoint": ("url",),
 }
 
 

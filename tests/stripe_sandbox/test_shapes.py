@@ -162,6 +162,16 @@ def test_every_event_has_stripes_shape_and_so_has_its_object(
         check(obj, CLASSES[obj["object"]])
 
 
+def test_a_webhook_endpoint_has_stripes_shape(
+    sandbox: RunningSandbox, client: stripe.StripeClient
+) -> None:
+    made = client.v1.webhook_endpoints.create(
+        {"url": "http://127.0.0.1:9/", "enabled_events": ["charge.failed"], "connect": True}
+    )
+    check(made.to_dict(), stripe.WebhookEndpoint)
+    check(sandbox.get(f"/v1/webhook_endpoints/{made.id}"), stripe.WebhookEndpoint)
+
+
 def test_a_list_has_stripes_shape(sandbox: RunningSandbox) -> None:
     page = sandbox.get("/v1/charges?limit=1")
     assert page.keys() == {"object", "data", "has_more", "url"}
