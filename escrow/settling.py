@@ -77,8 +77,14 @@ def capture(
     record(
         type="escrow.captured",
         order_id=order_id,
-        data={"amount": amount, "stripe_fee": stripe_fee, "currency": hold.currency}
-        | shares._asdict(),
+        data={
+            "customer_id": hold.customer_id,
+            "restaurant_id": hold.restaurant_id,
+            "amount": amount,
+            "stripe_fee": stripe_fee,
+            "currency": hold.currency,
+            **shares._asdict(),
+        },
     )
 
 
@@ -177,5 +183,10 @@ def _due(shares: Shares) -> Released:
 def _told(
     event: str, hold: Hold, shares: Shares, restaurant_id: UUID, runner_id: UUID | None
 ) -> None:
-    parties = {"restaurant_id": restaurant_id, "runner_id": runner_id, "currency": hold.currency}
+    parties = {
+        "customer_id": hold.customer_id,
+        "restaurant_id": restaurant_id,
+        "runner_id": runner_id,
+        "currency": hold.currency,
+    }
     record(type=event, order_id=hold.order_id, data=parties | _due(shares))

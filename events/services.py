@@ -4,10 +4,13 @@ import json
 from typing import Any, NamedTuple
 from uuid import UUID
 
+from django.conf import settings
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import connection
 
 from campusg.ids import new_id
+from events import catalogue
+from events.hints import tell
 
 ORDER = "order"
 #: CloudEvents 1.0 asks of every intermediary no more than this.
@@ -40,19 +43,24 @@ class Recorded(NamedTuple):
 def record(*, type: str, order_id: UUID, data: dict[str, Any]) -> Recorded:  # noqa: A002
     """Write one event about an order into the outbox.
 
-    `type` is dotted and in the past tense (`order.created`). `data` is JSON: ids, amounts in minor
-    units, never a secret. Outside a transaction it raises RuntimeError, and ValueError when `data`
-    is longer than 64 KiB: both are mistakes in the calling code.
+    `type` is one of the catalogue's (`order.created`). `data` is JSON: ids, amounts in minor units,
+    never a secret. Whoever listens for the order is told on commit. Mistakes in the calling code
+    raise: RuntimeError outside a transaction, ValueError for data longer than 64 KiB, Undeclared
+    for a type that the catalogue does not know.
     """
+    catalogue.declared(type)
     if not connection.in_atomic_block:
         raise RuntimeError(f"{type} was recorded outside the transaction that made it happen.")
     payload = json.dumps(data, cls=DjangoJSONEncoder)
     if len(payload.encode()) > PAYLOAD_MAX_BYTES:
         raise ValueError(f"The data of {type} is longer than {PAYLOAD_MAX_BYTES} bytes.")
+    if settings.EVENTS_CHECKED:
+        catalogue.check(type, json.loads(payload))
     event_id = new_id()
     with connection.cursor() as cursor:
         cursor.execute(
             _RECORD, {"id": event_id, "order_id": order_id, "type": type, "payload": payload}
         )
         (version,) = cursor.fetchone()
+    tell(ORDER, order_id)
     return Recorded(event_id, order_id, type, version)

@@ -4,10 +4,11 @@ from uuid import UUID
 
 from django.db import transaction
 
+from events.services import record
 from orders import errors
 from orders.cancelling import CANCELLABLE, Who, refuse_unless_allowed
 from orders.models import Order
-from orders.moving import Moved, cut, move, move_back, status_of
+from orders.moving import Moved, cut, move, move_back, status_of, told
 from orders.pricing import Priced
 from orders.states import OrderStatus
 
@@ -69,13 +70,16 @@ def mark_completed(*, order_id: UUID, paid: bool) -> None:
 @transaction.atomic(savepoint=False)
 def begin_cancelling(*, order_id: UUID, by: Who, reason: str) -> Cancelling:
     """To CANCELLING from where the table of `cancelling` lets `by`; record
-    `order.cancellation_begun`. Raises MayNotCancel, OrderMoved, UnknownOrder.
+    `order.cancellation_begun`, after `order.timed_out` when that is why. Raises MayNotCancel,
+    OrderMoved, UnknownOrder.
     """
-    order = Order.objects.select_for_update().filter(id=order_id)
-    before = order.values_list("status", flat=True).first()
-    if before is None or before not in CANCELLABLE:
+    order = Order.objects.select_for_update().filter(id=order_id).first()
+    if order is None or order.status not in CANCELLABLE:
         raise _moved(order_id, OrderStatus.CANCELLING)
+    before = order.status
     refuse_unless_allowed(OrderStatus(before), by)
+    if by == "timeout":
+        record(type="order.timed_out", order_id=order_id, data={**told(order, before)})
     moved = move(
         order_id,
         OrderStatus.CANCELLING,

@@ -10,7 +10,7 @@ from django.utils.crypto import constant_time_compare, salted_hmac
 from events.services import record
 from orders import errors
 from orders.models import HandOver, Order
-from orders.moving import cut
+from orders.moving import cut, told
 
 DIGITS = 6
 TRIES_MAX = 5
@@ -65,10 +65,11 @@ def override_pin(*, order_id: UUID, by_user_id: UUID, reason: str) -> None:
             "overridden_at": Now(),
         },
     )
+    order = Order.objects.get(id=order_id)
     record(
         type="order.pin_overridden",
         order_id=order_id,
-        data={"by_user_id": by_user_id, "reason": cut(reason)},
+        data={**told(order, order.status), "by_user_id": by_user_id},
     )
 
 

@@ -1,7 +1,7 @@
 """One conditional UPDATE moves an order and is told; of two that race one moves nothing."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypedDict
 from uuid import UUID
 
 from django.db import connection, transaction
@@ -9,6 +9,17 @@ from django.db import connection, transaction
 from events.services import record
 from orders.models import REASON_MAX, Order
 from orders.states import OrderStatus, sources, timestamp_of
+
+
+class Told(TypedDict):
+    """What every event about an order says; money in minor units of `currency`."""
+
+    status: str
+    customer_id: UUID
+    restaurant_id: UUID
+    runner_id: UUID | None
+    total: int
+    currency: str
 
 
 class Moved(NamedTuple):
@@ -65,6 +76,18 @@ def status_of(order_id: UUID) -> OrderStatus | None:
     return OrderStatus(status) if status else None
 
 
+def told(order: Order | Moved, status: str) -> Told:
+    """What an event says of this order, so that nobody who hears of it has to ask."""
+    return {
+        "status": status,
+        "customer_id": order.customer_id,
+        "restaurant_id": order.restaurant_id,
+        "runner_id": order.runner_id,
+        "total": order.total,
+        "currency": order.currency,
+    }
+
+
 def cut(reason: str) -> str:
     """As much of it as is kept: a long story must not keep an order from being cancelled."""
     return reason[:REASON_MAX]
@@ -110,12 +133,7 @@ def _update(
         type=event,
         order_id=order_id,
         data={
-            "status": target,
-            "customer_id": moved.customer_id,
-            "restaurant_id": moved.restaurant_id,
-            "runner_id": moved.runner_id,
-            "total": moved.total,
-            "currency": moved.currency,
+            **told(moved, target),
             **({"reason": moved.cancel_reason} if moved.cancel_reason else {}),
             **(data or {}),
         },

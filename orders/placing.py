@@ -12,7 +12,7 @@ from campusg.locks import lock
 from events.services import record
 from orders import errors
 from orders.models import QUANTITY_MAX, MenuItem, Order, OrderItem, Restaurant
-from orders.moving import cut, move, status_of
+from orders.moving import cut, move, status_of, told
 from orders.pricing import Priced, price
 from orders.states import UNPAID, OrderStatus
 
@@ -108,12 +108,7 @@ def create(
     record(
         type="order.pending_payment",
         order_id=order_id,
-        data={
-            "status": OrderStatus.PENDING,
-            "customer_id": customer_id,
-            "restaurant_id": restaurant_id,
-            **placed,
-        },
+        data={**told(order, OrderStatus.PENDING), **placed},
     )
     return placed
 

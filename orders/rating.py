@@ -7,6 +7,7 @@ from django.db import transaction
 from events.services import record
 from orders import errors
 from orders.models import Order, Rating
+from orders.moving import told
 from orders.states import OrderStatus
 
 RATABLE = (OrderStatus.COMPLETED, OrderStatus.COMPLETED_UNPAID)
@@ -33,5 +34,10 @@ def rate(*, order_id: UUID, by_user_id: UUID, stars: int) -> None:
     record(
         type="order.rated",
         order_id=order_id,
-        data={"by_user_id": by_user_id, "about_user_id": about_id, "stars": stars},
+        data={
+            **told(order, order.status),
+            "by_user_id": by_user_id,
+            "about_user_id": about_id,
+            "stars": stars,
+        },
     )

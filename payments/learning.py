@@ -39,6 +39,7 @@ def learn(call: Call, reply: Reply) -> tuple[Payment, Operation]:
         if event:
             data = {
                 "payment_id": str(payment.pk),
+                "customer_id": payment.customer_id,
                 "amount": operation.amount,
                 "currency": payment.currency,
             }

@@ -215,6 +215,17 @@ CELERY_BEAT_MAX_LOOP_INTERVAL = 1
 # Without this Celery reconnects to PostgreSQL before and after each task.
 CELERY_DB_REUSE_MAX = 1000
 
+# Kafka: where the outbox is published
+KAFKA_BOOTSTRAP_SERVERS = env.list("KAFKA_BOOTSTRAP_SERVERS", ["127.0.0.1:9092"])
+# How many brokers keep a copy of each message; one may be missing while we write.
+KAFKA_REPLICATION = env.int("KAFKA_REPLICATION", 1)
+EVENTS_TOPIC = env.str("EVENTS_TOPIC", "campusg.orders.v1")
+# For so long a subscriber may be away and miss nothing.
+EVENTS_RETENTION_HOURS = env.int("EVENTS_RETENTION_HOURS", 7 * 24)
+EVENTS_DLQ_RETENTION_HOURS = env.int("EVENTS_DLQ_RETENTION_HOURS", 30 * 24)
+# Every event is held against its schema as it is recorded: for tests, it costs.
+EVENTS_CHECKED = False
+
 # Stripe
 STRIPE_API_BASE = env.str("STRIPE_API_BASE", "https://api.stripe.com")
 STRIPE_SECRET_KEY = env.str("STRIPE_SECRET_KEY", "")

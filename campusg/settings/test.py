@@ -6,6 +6,9 @@ SECRET_KEY = "test-only-and-protects-nothing-0123456789abcdef"
 CAMPUSG_ENV = "test"
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
+# Every story proves the schemas of the events that it records.
+EVENTS_CHECKED = True
+
 # The same schedules, shorter.
 STRIPE_RETRY_SCALE = 0.02
 STRIPE_TIMEOUT_SECONDS = (1.0, 6.0)

@@ -5,8 +5,10 @@ from django.db import IntegrityError, connection, transaction
 from django.db.models.functions import Now
 
 from campusg.ids import new_id
+from events.catalogue import Undeclared
 from events.models import OutboxEvent
 from events.services import PAYLOAD_MAX_BYTES, record
+from tests.events.facts import order_facts
 from tests.threads import at_once
 
 
@@ -17,16 +19,16 @@ def versions(order_id):
 
 @pytest.mark.django_db
 def test_an_orders_events_are_numbered_from_one(django_assert_num_queries):
-    order_id, other = new_id(), new_id()
+    order_id, other, facts = new_id(), new_id(), order_facts()
     with django_assert_num_queries(1):
-        first = record(type="order.created", order_id=order_id, data={"total": 1699})
-    record(type="order.created", order_id=other, data={})
-    second = record(type="order.cancelled", order_id=order_id, data={})
+        first = record(type="order.created", order_id=order_id, data=facts)
+    record(type="order.created", order_id=other, data=order_facts())
+    second = record(type="order.cancelled", order_id=order_id, data=order_facts())
     assert (first.version, second.version) == (1, 2)
     stored = OutboxEvent.objects.get(id=first.id)
     assert (stored.type, stored.payload, stored.aggregatetype, stored.published_at) == (
         "order.created",
-        {"total": 1699},
+        facts | {key: str(facts[key]) for key in ("customer_id", "restaurant_id")},
         "order",
         None,
     )
@@ -35,18 +37,18 @@ def test_an_orders_events_are_numbered_from_one(django_assert_num_queries):
 @pytest.mark.django_db
 def test_a_transaction_that_rolls_back_leaves_neither_event_nor_gap():
     order_id = new_id()
-    record(type="order.created", order_id=order_id, data={})
+    record(type="order.created", order_id=order_id, data=order_facts())
     with transaction.atomic():
-        record(type="order.cancelled", order_id=order_id, data={})
+        record(type="order.cancelled", order_id=order_id, data=order_facts())
         transaction.set_rollback(True)
-    record(type="order.cancelled", order_id=order_id, data={})
+    record(type="order.cancelled", order_id=order_id, data=order_facts())
     assert versions(order_id) == [1, 2]
 
 
 def test_an_event_is_recorded_with_its_cause_or_not_at_all(committed_db):
     order_id = new_id()
     with pytest.raises(RuntimeError, match="outside the transaction"):
-        record(type="order.created", order_id=order_id, data={})
+        record(type="order.created", order_id=order_id, data=order_facts())
     assert versions(order_id) == []
 
 
@@ -60,12 +62,22 @@ def test_an_event_too_long_for_the_broker_is_a_mistake_in_the_code():
 @pytest.mark.parametrize("name", ["created", "order.Created", "order.", "order created"])
 def test_an_events_type_is_dotted_lower_case(name):
     with pytest.raises(IntegrityError, match="events_outbox_type_dotted"):
-        record(type=name, order_id=new_id(), data={})
+        OutboxEvent.objects.create(
+            aggregatetype="order", aggregateid=new_id(), aggversion=1, type=name, payload={}
+        )
+
+
+@pytest.mark.django_db
+def test_an_event_that_the_catalogue_does_not_know_is_a_mistake_in_the_code():
+    with pytest.raises(Undeclared, match=r"events/schemas/order.lost.v1.json"):
+        record(type="order.lost", order_id=new_id(), data=order_facts())
+    with pytest.raises(Undeclared, match="'total' is a required property"):
+        record(type="order.created", order_id=new_id(), data={})
 
 
 @pytest.mark.django_db
 def test_nobody_rewrites_what_happened():
-    event = record(type="order.created", order_id=new_id(), data={"total": 1})
+    event = record(type="order.created", order_id=new_id(), data=order_facts())
     stored = OutboxEvent.objects.filter(id=event.id)
     for change in ({"payload": {"total": 2}}, {"type": "order.lost"}, {"aggversion": 7}):
         with pytest.raises(IntegrityError, match="forbidden"), transaction.atomic():
@@ -76,7 +88,7 @@ def test_nobody_rewrites_what_happened():
 
 @pytest.mark.django_db
 def test_only_a_published_event_may_be_cleared_away():
-    event = record(type="order.created", order_id=new_id(), data={})
+    event = record(type="order.created", order_id=new_id(), data=order_facts())
     stored = OutboxEvent.objects.filter(id=event.id)
     with pytest.raises(IntegrityError, match="forbidden"), transaction.atomic():
         stored.delete()
@@ -101,7 +113,7 @@ def test_eight_writers_number_one_orders_events_without_gap_or_double(committed_
     def five_times():
         for _ in range(5):
             with transaction.atomic():
-                record(type="order.created", order_id=order_id, data={})
+                record(type="order.created", order_id=order_id, data=order_facts())
 
     assert at_once([five_times] * 8) == [None] * 8
     assert versions(order_id) == list(range(1, 41))

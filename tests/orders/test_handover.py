@@ -66,7 +66,8 @@ def test_after_five_wrong_pins_not_even_the_right_one_helps_until_an_operator_do
     override_pin(order_id=order.id, by_user_id=operator.id, reason="Seen on the camera.")
     event = last_told(order)
     assert event.type == "order.pin_overridden"
-    assert event.payload == {"by_user_id": str(operator.id), "reason": "Seen on the camera."}
+    assert event.payload["by_user_id"] == str(operator.id)
+    assert "reason" not in event.payload, "what people type may name people"
     row = HandOver.objects.get(order=order)
     assert (row.overridden_by, row.override_reason) == (operator, "Seen on the camera.")
     check_pin(order_id=order.id, pin=right(order))
