@@ -6,9 +6,17 @@ from django.db.models import Case, F, QuerySet, Sum, When
 from django.db.models.functions import Coalesce
 
 from escrow.chart import ESCROW, PASSED_ON, Code, Layer, Side
-from escrow.models import Entry, Hold, HoldStatus, JournalKind, Shares
+from escrow.models import Entry, Hold, HoldStatus, JournalKind
 
 _SIGNED = Case(When(side=F("account__normal_side"), then="amount"), default=-F("amount"))
+_CREDITED = Case(When(side=Side.CREDIT, then="amount"), default=-F("amount"))
+#: What changes how much of an order's money is whose; paying it out does not.
+_ENTITLES = (
+    JournalKind.RELEASE,
+    JournalKind.CLAIM,
+    JournalKind.REFUND,
+    JournalKind.REFUND_FAILED,
+)
 #: What an order's money passes through; when the order is over, nothing is left there.
 _PASSED_THROUGH = (Code.CUSTOMER_HOLD, *ESCROW)
 
@@ -52,19 +60,20 @@ def settled_after_completion(*, order_id: UUID, captured: int) -> int:
     refunded before it was passed on."""
     balances = balance_of_order(order_id=order_id)
     left = sum(abs(n) for (code, _), n in balances.items() if code in _PASSED_THROUGH)
-    return max(abs(sum(passed_on(order_id)) - captured), left)
+    return max(abs(_passed_on(order_id) - captured), left)
 
 
-def passed_on(order_id: UUID) -> Shares:
-    """What release or claim has credited to the restaurant, the runner and the platform."""
-    credits_ = Entry.objects.filter(
+def _passed_on(order_id: UUID) -> int:
+    """What release or claim has credited to restaurant, runner and platform, less what of it went
+    back to the customer since: from what they were owed, or as their debt."""
+    theirs = Entry.objects.filter(
         journal__order_id=order_id,
-        journal__kind__in=[JournalKind.RELEASE, JournalKind.CLAIM],
+        journal__kind__in=_ENTITLES,
+        account__code__in=(*PASSED_ON, Code.PAYEE_RECEIVABLE),
         layer=Layer.POSTED,
-        side=Side.CREDIT,
-    ).values_list("account__code", "amount")
-    amounts = dict(credits_)
-    return Shares(*(amounts.get(code, 0) for code in PASSED_ON))
+    )
+    credited: int = theirs.aggregate(sum=Coalesce(Sum(_CREDITED), 0))["sum"]
+    return credited
 
 
 def _of_order(order_id: UUID) -> QuerySet[Entry]:

@@ -7,7 +7,6 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from campusg.money import formatted
-from escrow.balances import passed_on
 from escrow.chart import ESCROW, PASSED_ON, Code, Layer, Side
 from escrow.errors import NoHold
 from escrow.ledger import Line, book, key_of
@@ -92,28 +91,20 @@ def capture(
 def release(*, order_id: UUID, restaurant_id: UUID, runner_id: UUID | None) -> Released:
     """Owe what was captured to the restaurant, the runner and the platform.
 
-    Records `escrow.released`; again it changes nothing and returns the same. Raises NoHold unless
+    Of each share only what has not gone back to the customer. Records `escrow.released` if there is
+    anything to owe; again it changes nothing and returns what is due by then. Raises NoHold unless
     the money is captured. `runner_id` may be None when nothing was captured for the delivery.
     """
     hold = locked(order_id)
+    shares = hold.captured.less(hold.refunded)
     if hold.status != HoldStatus.RELEASED:
         _refuse_unless(hold, HoldStatus.CAPTURED)
-        shares = hold.captured.less(hold.refunded)
         Hold.objects.filter(id=hold.id).update(
             status=HoldStatus.RELEASED, released_at=Now(), runner_id=runner_id
         )
-        book(
-            key=key_of(order_id, JournalKind.RELEASE),
-            kind=JournalKind.RELEASE,
-            order_id=order_id,
-            currency=hold.currency,
-            lines=[
-                *(Line(code, Side.DEBIT, n) for code, n in zip(ESCROW, shares, strict=True)),
-                *_owed(shares, restaurant_id, runner_id),
-            ],
-        )
-        _told("escrow.released", hold, shares, restaurant_id, runner_id)
-    return _due(passed_on(order_id))
+        if any(shares):
+            _pass_on(hold, shares, restaurant_id, runner_id)
+    return _due(shares)
 
 
 @transaction.atomic(savepoint=False)
@@ -141,7 +132,21 @@ def claim(*, order_id: UUID, restaurant_id: UUID, runner_id: UUID) -> Released:
             ],
         )
         _told("escrow.claimed", hold, hold.fees, restaurant_id, runner_id)
-    return _due(passed_on(order_id))
+    return _due(hold.fees)
+
+
+def _pass_on(hold: Hold, shares: Shares, restaurant_id: UUID, runner_id: UUID | None) -> None:
+    book(
+        key=key_of(hold.order_id, JournalKind.RELEASE),
+        kind=JournalKind.RELEASE,
+        order_id=hold.order_id,
+        currency=hold.currency,
+        lines=[
+            *(Line(code, Side.DEBIT, n) for code, n in zip(ESCROW, shares, strict=True)),
+            *_owed(shares, restaurant_id, runner_id),
+        ],
+    )
+    _told("escrow.released", hold, shares, restaurant_id, runner_id)
 
 
 def _refuse_unless(hold: Hold, status: HoldStatus) -> None:

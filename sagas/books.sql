@@ -45,7 +45,8 @@ SELECT o.id AS order_id, o.status, a.code, e.layer,
 HAVING sum(CASE e.side WHEN a.normal_side THEN e.amount ELSE -e.amount END) <> 0;
 
 -- name: I06 open order is covered
--- An order on its way has a hold of exactly its total, and that much is authorized on the card.
+-- An order on its way has a hold of exactly its total, and that much is authorized on the card; of
+-- one that is delivered it may have been taken, and passed on, by hand.
 SELECT o.id AS order_id, o.status, o.total, o.currency,
        h.status AS hold, h.total AS held, p.status AS payment, p.amount AS authorized
   FROM orders_order o
@@ -53,7 +54,9 @@ SELECT o.id AS order_id, o.status, o.total, o.currency,
   LEFT JOIN payments_payment p ON p.order_id = o.id
  WHERE o.status IN ('CREATED', 'ACCEPTED', 'PLACED', 'ON_THE_WAY', 'DELIVERED')
    AND (h.status, h.total, p.status, p.amount)
-       IS DISTINCT FROM ('HELD', o.total, 'AUTHORIZED', o.total);
+       IS DISTINCT FROM ('HELD', o.total, 'AUTHORIZED', o.total)
+   AND NOT (o.status = 'DELIVERED' AND h.status IN ('CAPTURED', 'RELEASED')
+            AND (h.total, p.status, p.captured_amount) = (o.total, 'CAPTURED', o.total));
 
 -- name: I07 shares add up
 -- Food, delivery and platform fee make the total, and the lines of an order make its food.
@@ -485,7 +488,7 @@ SELECT a.order_id, a.code, a.owner, a.currency,
   FROM escrow_account a
   JOIN orders_order o ON o.id = a.order_id
   JOIN escrow_entry e ON e.account_id = a.id
- WHERE a.code IN ('restaurant_payable', 'runner_payable') AND o.status <> 'COMPLETED_UNPAID'
+ WHERE a.code IN ('restaurant_payable', 'runner_payable') AND o.status IN ('COMPLETED', 'CANCELLED')
    AND NOT EXISTS (SELECT FROM sagas_run r
                     WHERE split_part(r.key, ':', 1) = a.order_id::text
                       AND r.status IN ('RUNNING', 'WAITING', 'COMPENSATING', 'PARKED'))

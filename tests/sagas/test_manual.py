@@ -7,12 +7,14 @@ from uuid import UUID
 import pytest
 from django.db import transaction
 
+from escrow.chart import Code
 from orders import errors
 from orders import services as orders
 from orders.models import Order
 from orders.states import OrderStatus
 from payments.models import Payment
 from sagas import manual
+from sagas.books import violations
 from sagas.engine import Saga
 from sagas.engine.starting import start
 from sagas.models import ACTIVE, Run, RunStatus
@@ -24,6 +26,11 @@ from tests.sagas.lunch import DELIVERY, FOOD, TOTAL, Lunch
 from users.models import User
 
 Ordered = Callable[..., Lunch]
+
+
+def violations_of(order: Lunch) -> list[str]:
+    """What the books say against this order."""
+    return [one.invariant.name for one in violations() if str(order.id) in str(one.rows)]
 
 
 def by_hand(saga: Saga, order_id: UUID, who: User) -> Run:
@@ -48,6 +55,28 @@ def test_what_was_taken_and_passed_on_by_hand_is_not_taken_again(lunch: Ordered)
     assert order.owed() == {"restaurant": 0, "runner": 0}
     for event in ("payment.captured", "escrow.captured", "escrow.released"):
         assert order.events().count(event) == 1
+
+
+@pytest.mark.story
+@pytest.mark.parametrize(
+    "moves",
+    [[manual.capture_payment], [manual.capture_payment, manual.release_escrow]],
+    ids=["taken", "taken and passed on"],
+)
+def test_what_was_taken_by_hand_of_an_order_called_off_goes_back_and_is_paid_to_nobody(
+    lunch: Ordered, moves: list[Saga]
+) -> None:
+    order = lunch().bring()
+    for saga in moves:
+        assert by_hand(saga, order.id, order.owner).status == RunStatus.COMPLETED
+    assert violations_of(order) == []
+    assert order.ends(order.cancel(by="ops")).status == RunStatus.COMPLETED
+    assert order.settles().status == OrderStatus.CANCELLED
+    money = at_stripe(order.id)
+    assert (money["captured"], money["refunded"]) == (TOTAL, TOTAL)
+    assert order.paid() == order.owed() == {"restaurant": 0, "runner": 0}
+    assert order.balance(Code.PLATFORM_REVENUE) == 0
+    assert order.balance(Code.STRIPE_CLEARING) == -money["fee"]
 
 
 @pytest.mark.story
