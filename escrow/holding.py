@@ -1,5 +1,6 @@
 """Holding an order's money for those it is for, pending, and letting it go."""
 
+from datetime import timedelta
 from typing import TypedDict
 from uuid import UUID
 
@@ -83,6 +84,13 @@ def cancel(*, order_id: UUID) -> None:
         reverses=original[0].journal_id,
     )
     record(type="escrow.cancelled", order_id=order_id, data=_facts(stands))
+
+
+def held_too_long() -> list[UUID]:
+    """The orders whose money has been held for `ESCROW_TIMEOUT_SECONDS`, the oldest first."""
+    length = timedelta(seconds=settings.ESCROW_TIMEOUT_SECONDS)
+    overdue = Hold.objects.filter(status=HoldStatus.HELD, held_at__lt=Now() - length)
+    return list(overdue.order_by("held_at").values_list("order_id", flat=True))
 
 
 def freeze(*, owner: UUID, currency: str, reason: str) -> None:

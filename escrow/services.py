@@ -6,7 +6,7 @@ from escrow.balances import (
     settled_after_completion,
     unsettled,
 )
-from escrow.holding import Held, cancel, freeze, hold, unfreeze
+from escrow.holding import Held, cancel, freeze, held_too_long, hold, unfreeze
 from escrow.paying import pay_out, reverse_payout
 from escrow.refunding import PaidFor, paid_for, refund, refund_done, refund_failed
 from escrow.settling import Released, capture, claim, release
@@ -21,6 +21,7 @@ __all__ = [
     "capture",
     "claim",
     "freeze",
+    "held_too_long",
     "hold",
     "paid_for",
     "pay_out",

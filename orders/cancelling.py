@@ -8,7 +8,7 @@ from orders.states import OrderStatus
 
 S = OrderStatus
 
-#: `timeout`: no runner came in time. `expiry`: the card's promise is about to lapse.
+#: `timeout`: no runner came in time. `expiry`: its money can't or shall not be held any longer.
 Who = Literal["customer", "runner", "ops", "timeout", "expiry"]
 WHO: tuple[Who, ...] = ("customer", "runner", "ops", "timeout", "expiry")
 CANCELLABLE = (S.CREATED, S.ACCEPTED, S.PLACED, S.ON_THE_WAY, S.DELIVERED)
@@ -39,11 +39,10 @@ class Due(TypedDict):
 
 
 NOTHING = Shares(0, 0, 0)
-EVERYTHING = Shares(10_000, 10_000, 10_000)
 
 #: What is not here may not be cancelled so. A customer who changes their mind after the kitchen
 #: began pays the food and half the way; whatever is nobody's mistake but ours costs them nothing.
-#: What was delivered is paid for before the card's promise lapses, though nobody gave the PIN.
+#: What was delivered does not expire: it is completed then, though nobody gave the PIN.
 TABLE: dict[tuple[OrderStatus, Who], Shares] = {
     (S.CREATED, "customer"): NOTHING,
     (S.ACCEPTED, "customer"): NOTHING,
@@ -60,7 +59,6 @@ TABLE: dict[tuple[OrderStatus, Who], Shares] = {
     (S.ACCEPTED, "expiry"): NOTHING,
     (S.PLACED, "expiry"): NOTHING,
     (S.ON_THE_WAY, "expiry"): NOTHING,
-    (S.DELIVERED, "expiry"): EVERYTHING,
 }
 
 

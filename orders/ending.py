@@ -1,5 +1,6 @@
 """How an order ends. COMPLETING and CANCELLING are locks: whoever got there first goes on alone."""
 
+from collections.abc import Iterable
 from uuid import UUID
 
 from django.db import transaction
@@ -96,6 +97,31 @@ def begin_cancelling(*, order_id: UUID, by: Who, reason: str) -> Cancelling:
         "customer_id": moved.customer_id,
         **_money(moved),
     }
+
+
+@transaction.atomic(savepoint=False)
+def note_overdue(*, order_id: UUID, reason: str) -> OrderStatus:
+    """Where an open order stands whose time is up; it stays there until the transaction ends.
+
+    Records `order.overdue`. Raises UnknownOrder, and OrderMoved for one that is ending or over.
+    """
+    order = Order.objects.select_for_update().filter(id=order_id, status__in=CANCELLABLE).first()
+    if order is None:
+        raise _moved(order_id, OrderStatus.CANCELLING)
+    record(
+        type="order.overdue",
+        order_id=order_id,
+        data={**told(order, order.status), "reason": reason},
+    )
+    return OrderStatus(order.status)
+
+
+def still_open(order_ids: Iterable[UUID]) -> list[UUID]:
+    """Those of the orders that wait for something, in their order: neither ending nor over."""
+    wanted = list(order_ids)
+    open_ = Order.objects.filter(id__in=wanted, status__in=CANCELLABLE)
+    ids = set(open_.values_list("id", flat=True)) if wanted else set()
+    return [one for one in wanted if one in ids]
 
 
 def stop_cancelling(*, order_id: UUID, status_before: str) -> None:

@@ -17,7 +17,7 @@ from payments.learning import (
     unresolved,
 )
 from payments.models import Leg as Leg
-from payments.models import OperationState, PaymentStatus
+from payments.models import OperationState, Payment, PaymentStatus
 from payments.operations import Call
 from sagas.engine import Unknown, Waiting
 
@@ -50,8 +50,12 @@ class Reversed(TypedDict):
     operation_id: UUID | None
 
 
-def wait_for_account() -> Waiting:
-    """There is no account that may be paid now: wait to be told of one, and look every day."""
+def wait_for_account(*, order_id: UUID) -> Waiting:
+    """There is no account that may be paid now: wait to be told of one, and look every day.
+
+    Raises PayoutOff when there is nothing to wait for: the customer gets the money back.
+    """
+    _refuse_if_off(payment_of(order_id))
     return Waiting(ACCOUNT_UPDATED, timezone.now() + operations.scaled(DAY))
 
 
@@ -69,8 +73,7 @@ def prepare_transfer(
         return {"transfer_operation_id": operation.pk}
     if operation is not None and operation.state != OperationState.FAILED:
         return repeated_or_refused(operation)
-    if payment.status in (PaymentStatus.REFUNDING, PaymentStatus.REFUNDED):
-        raise PayoutOff("The customer gets the money of this order back.")
+    _refuse_if_off(payment)
     if payment.status not in _PAYS:
         raise PaymentBusy("The money of this order is not taken yet.")
     params = {
@@ -130,3 +133,8 @@ def record_reversal(call: Call, reply: Reply) -> Reversed | Refused | Unknown:
             return operator_needed(operation)
         case _:
             return unresolved(operation)
+
+
+def _refuse_if_off(payment: Payment) -> None:
+    if payment.status in (PaymentStatus.REFUNDING, PaymentStatus.REFUNDED):
+        raise PayoutOff("The customer gets the money of this order back.")

@@ -302,7 +302,7 @@ WITH allowed (source, target) AS (VALUES
            lag(b.payload ->> 'status') OVER (PARTITION BY b.aggregateid ORDER BY b.aggversion) AS source
       FROM events_outboxevent b JOIN orders_order o ON o.id = b.aggregateid
      WHERE b.aggregatetype = 'order' AND b.type LIKE 'order.%'
-       AND b.type NOT IN ('order.timed_out', 'order.rated', 'order.pin_overridden')
+       AND b.type NOT IN ('order.timed_out', 'order.overdue', 'order.rated', 'order.pin_overridden')
 )
 SELECT w.aggregateid AS order_id, w.aggversion AS version, w.source, w.target
   FROM walked w LEFT JOIN allowed a USING (source, target)
@@ -328,7 +328,8 @@ SELECT o.id AS order_id, o.status, o.version, told.latest, told.changes
                FROM events_outboxevent
               WHERE aggregatetype = 'order' AND type LIKE 'order.%'
                 -- These tell of something else than a change of status.
-                AND type NOT IN ('order.timed_out', 'order.rated', 'order.pin_overridden')
+                AND type NOT IN ('order.timed_out', 'order.overdue', 'order.rated',
+                                 'order.pin_overridden')
               GROUP BY aggregateid) told ON told.aggregateid = o.id
  WHERE told.latest IS DISTINCT FROM o.status
     -- Old events may be gone from the outbox; only a whole history can be counted.

@@ -9,7 +9,7 @@ from typing import TypedDict
 from uuid import UUID
 
 from sagas.engine import Saga, step
-from sagas.participants import escrow, payments
+from sagas.participants import escrow, payments, payouts
 
 
 class OrderToRefund(TypedDict):
@@ -26,6 +26,7 @@ refund_order = Saga(
     step(payments.reverse_restaurant, pivot=True),
     step(payments.reverse_runner),
     step(escrow.reverse_payouts),
+    step(payouts.end_waiting),
     step(payments.refund, emits="payment.refunded"),
     step(escrow.refund, emits="escrow.refunded"),
     given=OrderToRefund,

@@ -4,6 +4,7 @@ from sagas.accept_order import accept_order
 from sagas.cancel_order import cancel_order
 from sagas.complete_order import complete_order
 from sagas.create_order import create_order
+from sagas.end_overdue import end_overdue
 from sagas.engine.tasks import on_fail, register, sweep
 from sagas.manual import BY_HAND
 from sagas.pay_out import pay_out
@@ -18,6 +19,7 @@ SAGAS = (
     complete_order,
     pay_out,
     cancel_order,
+    end_overdue,
     refund_order,
     *BY_HAND,
 )

@@ -30,10 +30,12 @@ FOLLOWS: dict[EventType, Starts | Tells] = {
         "cancel_order", {"by": "timeout", "reason": "Nobody accepted it in time."}
     ),
     EventType.PAYMENT_AUTHORIZATION_EXPIRY: Starts(
-        "cancel_order", {"by": "expiry", "reason": "The card's promise was about to lapse."}
+        "end_overdue", {"reason": "The card's promise was about to lapse."}
     ),
     EventType.DELIVERY_REMINDER: Tells("delivery.reminder_due"),
-    EventType.ESCROW_TIMEOUT: Tells("escrow.timed_out"),
+    EventType.ESCROW_TIMEOUT: Starts(
+        "end_overdue", {"reason": "Its money was set aside for too long."}
+    ),
 }
 
 # One statement claims and marks a whole batch. SKIP LOCKED lets any number of claimers work at

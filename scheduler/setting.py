@@ -42,12 +42,12 @@ def start_order_timeout(*, order_id: UUID) -> OrderTimeout:
 
 def cancel_order_timeout(*, order_id: UUID) -> None:
     """Take back the pending ORDER_TIMEOUT; none pending is right too."""
-    _cancel(EventType.ORDER_TIMEOUT, order_id)
+    _cancel(order_id, EventType.ORDER_TIMEOUT)
 
 
 def ignore_order_timeout(*, order_id: UUID) -> None:
     """The ORDER_TIMEOUT that has fired came too late: FIRED → IGNORED."""
-    _ignore(EventType.ORDER_TIMEOUT, order_id)
+    _ignore(order_id, EventType.ORDER_TIMEOUT)
 
 
 def start_delivery_reminder(*, order_id: UUID) -> None:
@@ -57,7 +57,7 @@ def start_delivery_reminder(*, order_id: UUID) -> None:
 
 def cancel_delivery_reminder(*, order_id: UUID) -> None:
     """Take back the pending DELIVERY_REMINDER; none pending is right too."""
-    _cancel(EventType.DELIVERY_REMINDER, order_id)
+    _cancel(order_id, EventType.DELIVERY_REMINDER)
 
 
 def start_authorization_expiry(*, order_id: UUID) -> None:
@@ -65,14 +65,24 @@ def start_authorization_expiry(*, order_id: UUID) -> None:
     _ensure(EventType.PAYMENT_AUTHORIZATION_EXPIRY, order_id, 0)
 
 
-def cancel_authorization_expiry(*, order_id: UUID) -> None:
-    """Take back the pending PAYMENT_AUTHORIZATION_EXPIRY; none pending is right too."""
-    _cancel(EventType.PAYMENT_AUTHORIZATION_EXPIRY, order_id)
+def start_escrow_timeout(*, order_id: UUID, overdue: bool = False) -> None:
+    """Ensure one pending ESCROW_TIMEOUT, due in `ESCROW_TIMEOUT_SECONDS`, or at once if overdue."""
+    _ensure(EventType.ESCROW_TIMEOUT, order_id, 0 if overdue else settings.ESCROW_TIMEOUT_SECONDS)
 
 
-def ignore_authorization_expiry(*, order_id: UUID) -> None:
-    """The PAYMENT_AUTHORIZATION_EXPIRY that has fired came too late: FIRED → IGNORED."""
-    _ignore(EventType.PAYMENT_AUTHORIZATION_EXPIRY, order_id)
+def cancel_escrow_timeout(*, order_id: UUID) -> None:
+    """Take back the pending ESCROW_TIMEOUT; none pending is right too."""
+    _cancel(order_id, EventType.ESCROW_TIMEOUT)
+
+
+def ignore_overdue(*, order_id: UUID) -> None:
+    """The ESCROW_TIMEOUT or PAYMENT_AUTHORIZATION_EXPIRY that has fired came too late: IGNORED."""
+    _ignore(order_id, EventType.ESCROW_TIMEOUT, EventType.PAYMENT_AUTHORIZATION_EXPIRY)
+
+
+def cancel_timers(*, order_id: UUID) -> None:
+    """Take back whatever is pending about the order: it ends."""
+    _cancel(order_id, *EventType)
 
 
 @transaction.atomic(savepoint=False)
@@ -118,14 +128,25 @@ def without_order_timeout(order_ids: Iterable[UUID]) -> list[UUID]:
 
 
 def without_authorization_expiry(order_ids: Iterable[UUID]) -> list[UUID]:
-    """Those of the orders that have never had a PAYMENT_AUTHORIZATION_EXPIRY."""
-    return _without(EventType.PAYMENT_AUTHORIZATION_EXPIRY, order_ids, list(EventStatus))
+    """Those of the orders whose PAYMENT_AUTHORIZATION_EXPIRY was never set, or was ignored."""
+    return _without(EventType.PAYMENT_AUTHORIZATION_EXPIRY, order_ids, _DECIDED)
+
+
+def without_escrow_timeout(order_ids: Iterable[UUID]) -> list[UUID]:
+    """Those of the orders whose ESCROW_TIMEOUT was never set, or was ignored."""
+    return _without(EventType.ESCROW_TIMEOUT, order_ids, _DECIDED)
+
+
+#: It will happen, has happened, or somebody has taken it back and meant it.
+_DECIDED = [EventStatus.PENDING, EventStatus.FIRED, EventStatus.CANCELLED]
 
 
 def _without(
     event_type: EventType, order_ids: Iterable[UUID], statuses: list[EventStatus]
 ) -> list[UUID]:
     wanted = list(order_ids)
+    if not wanted:
+        return []
     known = ScheduledEvent.objects.filter(
         event_type=event_type, entity_id__in=wanted, status__in=statuses
     ).values_list("entity_id", flat=True)
@@ -148,18 +169,18 @@ def _ensure(event_type: EventType, entity_id: UUID, seconds: float) -> UUID:
 
 
 @transaction.atomic(savepoint=False)
-def _cancel(event_type: EventType, entity_id: UUID) -> None:
+def _cancel(entity_id: UUID, *types: EventType) -> None:
     """Passes by one that is firing just now: it is too late to take it back, and whoever fires it
     may be waiting for the very transaction that this is part of."""
     pending = ScheduledEvent.objects.select_for_update(skip_locked=True).filter(
-        event_type=event_type, entity_id=entity_id, status=EventStatus.PENDING
+        event_type__in=types, entity_id=entity_id, status=EventStatus.PENDING
     )
     ScheduledEvent.objects.filter(id__in=pending.values("id")).update(
         status=EventStatus.CANCELLED, cancelled_at=Now()
     )
 
 
-def _ignore(event_type: EventType, entity_id: UUID) -> None:
+def _ignore(entity_id: UUID, *types: EventType) -> None:
     ScheduledEvent.objects.filter(
-        event_type=event_type, entity_id=entity_id, status=EventStatus.FIRED
+        event_type__in=types, entity_id=entity_id, status=EventStatus.FIRED
     ).update(status=EventStatus.IGNORED)

@@ -6,6 +6,7 @@ from escrow import errors, services
 from escrow.services import Held, PaidFor, Released
 from payments.services import paid_by_card
 from sagas.engine import participant
+from scheduler import services as scheduler
 
 
 @participant(refuses=(errors.RestaurantFrozen, errors.EscrowCapReached, errors.AlreadyHeld))
@@ -20,7 +21,8 @@ def hold(
     platform_fee: int,
     currency: str,
 ) -> Held:
-    """Set food, delivery and platform fee aside, pending."""
+    """Set food, delivery and platform fee aside, pending, and not for ever."""
+    scheduler.start_escrow_timeout(order_id=order_id)
     return services.hold(
         order_id=order_id,
         customer_id=customer_id,
@@ -36,6 +38,7 @@ def hold(
 @participant()
 def cancel(*, order_id: UUID) -> None:
     """Put back whatever is set aside for the order."""
+    scheduler.cancel_escrow_timeout(order_id=order_id)
     services.cancel(order_id=order_id)
 
 

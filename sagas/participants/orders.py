@@ -13,7 +13,9 @@ from orders.services import (
     PlacedOrder,
     Who,
 )
+from orders.states import OrderStatus
 from sagas.engine import participant
+from sagas.engine.starting import enqueue_many
 from sagas.models import ACTIVE, Run
 
 
@@ -111,6 +113,15 @@ def decide_due(
         by,
         {"food_fee": food_fee, "delivery_fee": delivery_fee, "platform_fee": platform_fee},
     )
+
+
+@participant(refuses=(errors.OrderMoved, errors.UnknownOrder))
+def end_overdue(*, order_id: UUID, reason: str) -> None:
+    """Complete an order that was delivered, call any other off: a run of its own does it."""
+    saga, facts = "cancel_order", {"order_id": order_id, "by": "expiry", "reason": reason}
+    if services.note_overdue(order_id=order_id, reason=reason) == OrderStatus.DELIVERED:
+        saga, facts = "complete_order", {"order_id": order_id}
+    enqueue_many(saga, [(str(order_id), facts)])
 
 
 @participant()

@@ -97,7 +97,7 @@ def transfer(
     try:
         account = payee_of(user_id=payee_id)
     except CannotBePaid:
-        return payouts.wait_for_account()
+        return payouts.wait_for_account(order_id=order_id)
     return payouts.prepare_transfer(
         order_id=order_id, leg=Leg(leg), destination=account, amount=amount
     )

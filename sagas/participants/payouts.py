@@ -5,7 +5,8 @@ from uuid import UUID
 
 from orders.services import owner_of
 from sagas.engine import participant
-from sagas.engine.starting import enqueue_many
+from sagas.engine.starting import enqueue_many, signal
+from sagas.models import Run, RunStatus
 
 
 class PayoutDue(TypedDict):
@@ -47,6 +48,15 @@ def start_what_is_due(
 ) -> None:
     """Pay those who did their part of a cancelled order."""
     _start(order_id, restaurant_id, runner_id_before, currency, restaurant_due, runner_due)
+
+
+@participant()
+def end_waiting(*, order_id: UUID) -> None:
+    """Wake the payouts that still wait: they find that the money goes back, and end."""
+    keys = [f"{order_id}:restaurant", f"{order_id}:runner"]
+    waiting = Run.objects.filter(saga="pay_out", key__in=keys, status=RunStatus.WAITING)
+    for run_id, waits_for in waiting.values_list("id", "waits_for"):
+        signal(run_id, waits_for)
 
 
 def _start(

@@ -35,14 +35,14 @@ def stop_delivery_reminder(*, order_id: UUID) -> None:
 @participant()
 def stop_timers(*, order_id: UUID) -> None:
     """The order ends: nothing about it is due any more."""
-    services.cancel_order_timeout(order_id=order_id)
-    services.cancel_delivery_reminder(order_id=order_id)
-    services.cancel_authorization_expiry(order_id=order_id)
+    services.cancel_timers(order_id=order_id)
 
 
 @participant()
 def restore_timers(*, order_id: UUID, status_before: str) -> None:
-    """The order goes on: an open one can time out again, one on its way be reminded of."""
+    """The order goes on: an open one can time out again, one on its way be reminded of, and the
+    money of either may not stand aside for ever."""
+    services.start_escrow_timeout(order_id=order_id)
     if status_before == "CREATED":
         services.start_order_timeout(order_id=order_id)
     else:
@@ -55,4 +55,10 @@ def note_too_late(*, order_id: UUID, by: Who) -> None:
     if by == "timeout":
         services.ignore_order_timeout(order_id=order_id)
     elif by == "expiry":
-        services.ignore_authorization_expiry(order_id=order_id)
+        services.ignore_overdue(order_id=order_id)
+
+
+@participant()
+def note_not_overdue(*, order_id: UUID) -> None:
+    """The order is over, or somebody is just ending it: its due event is ignored."""
+    services.ignore_overdue(order_id=order_id)

@@ -13,7 +13,7 @@ from tests.orders.lives import an_order_at, refused
 S = OrderStatus
 FEES = {"food_fee": 1250, "delivery_fee": 399, "platform_fee": 123}
 SHARES = ("food", "delivery", "platform")
-FREE, HALF_WAY, ALL = (0, 0, 0), (1250, 200, 123), (1250, 399, 123)
+FREE, HALF_WAY = (0, 0, 0), (1250, 200, 123)
 NO = None
 
 #: Who pays what, as a person reads it: one row a status, one column each of WHO.
@@ -23,7 +23,7 @@ EXPECTED = {
     S.ACCEPTED:   (FREE,     NO,     FREE, NO,     FREE),
     S.PLACED:     (HALF_WAY, FREE,   FREE, NO,     FREE),
     S.ON_THE_WAY: (NO,       NO,     FREE, NO,     FREE),
-    S.DELIVERED:  (NO,       NO,     FREE, NO,     ALL),
+    S.DELIVERED:  (NO,       NO,     FREE, NO,     NO),
 }  # fmt: skip
 CELLS = [
     (status, by, EXPECTED.get(status, (NO,) * len(WHO))[column])

@@ -25,7 +25,9 @@ def test_a_runner_has_the_order_before_the_answer_is_sent(lunch: Ordered) -> Non
     assert order.accept().status == RunStatus.COMPLETED
     assert order.status == OrderStatus.ACCEPTED
     assert Order.objects.get(pk=order.id).runner_id == order.runner.id
-    assert order.timers() == {"ORDER_TIMEOUT": "CANCELLED", "DELIVERY_REMINDER": "PENDING"}
+    assert order.timers() == {
+        "ORDER_TIMEOUT": "CANCELLED", "DELIVERY_REMINDER": "PENDING", "ESCROW_TIMEOUT": "PENDING"
+    }  # fmt: skip
     assert order.events()[-1] == "order.accepted"
 
 
@@ -81,7 +83,7 @@ def test_what_breaks_half_way_leaves_an_open_order_with_its_timer(
     with pytest.raises(ZeroDivisionError):
         order.accept()
     assert order.status == OrderStatus.CREATED
-    assert order.timers() == before == {"ORDER_TIMEOUT": "PENDING"}
+    assert order.timers() == before == {"ORDER_TIMEOUT": "PENDING", "ESCROW_TIMEOUT": "PENDING"}
 
 
 def test_a_losing_run_never_evicts_the_winner(lunch: Ordered) -> None:

@@ -129,7 +129,7 @@ def test_an_order_nobody_accepts_is_called_off_in_time(lunch: Ordered) -> None:
     fire_due()
     eventually(lambda: order.status == OrderStatus.CANCELLED)
     nobody_pays(order.settles())
-    assert order.timers() == {"ORDER_TIMEOUT": "FIRED"}
+    assert order.timers() == {"ORDER_TIMEOUT": "FIRED", "ESCROW_TIMEOUT": "CANCELLED"}
 
 
 def test_a_timeout_that_comes_too_late_is_ignored(lunch: Ordered) -> None:

@@ -53,9 +53,11 @@ def test_an_order_is_created_with_its_money_held_and_its_timer_set(place: Place)
     assert placed.payment.capture_before is not None
     assert placed.held() == [TOTAL]
     assert balance_of_order(order_id=placed.id)[Code.CUSTOMER_HOLD, Layer.PENDING] == TOTAL
-    timer = ScheduledEvent.objects.get(entity_id=placed.id)
-    assert timer.status == EventStatus.PENDING
-    assert (timer.due_at - timer.created_at).total_seconds() == 30 * 60
+    timers = ScheduledEvent.objects.filter(entity_id=placed.id, status=EventStatus.PENDING)
+    assert {one.event_type: (one.due_at - one.created_at).total_seconds() for one in timers} == {
+        "ORDER_TIMEOUT": 30 * 60,
+        "ESCROW_TIMEOUT": 24 * 3600,
+    }
 
 
 def test_the_events_are_those_of_the_table_in_its_order(place: Place) -> None:
@@ -120,7 +122,8 @@ def test_a_timer_that_can_t_be_set_is_logged_and_the_order_goes_on(
     assert row.state == "FAILED"
     assert row.error
     set_missing_timers()
-    assert ScheduledEvent.objects.get(entity_id=placed.id).status == EventStatus.PENDING
+    timer = ScheduledEvent.objects.get(entity_id=placed.id, event_type="ORDER_TIMEOUT")
+    assert timer.status == EventStatus.PENDING
 
 
 # Stripe answers late, never, twice, or something else.

@@ -9,11 +9,12 @@ from escrow.errors import NoHold
 from payments.errors import NothingToRefund
 from payments.models import PaymentStatus
 from sagas.models import Run, RunStatus
-from sagas.pay_out import account_updated
 from sagas.refund_order import refund_order
 from tests.conftest import eventually
 from tests.makers import at_stripe, change_account
 from tests.sagas.lunch import DELIVERY, FOOD, TOTAL, Lunch
+from users.models import Transfers
+from users.services import set_transfers
 
 pytestmark = pytest.mark.story
 Ordered = Callable[..., Lunch]
@@ -80,10 +81,22 @@ def test_what_was_never_paid_out_needs_no_reversal_and_is_never_paid_later(lunch
     eventually(lambda: order.owed()["restaurant"] == 0)
     assert order.ends(refund(order)).status == RunStatus.COMPLETED
     the_customer_has_everything_back(order)
-    change_account(order.runner, transfers="active")
-    account_updated(order.runner.id)
     assert order.ends(order.pay_out("runner")).status == RunStatus.COMPENSATED
     assert order.paid()["runner"] == 0
+
+
+def test_a_payout_to_an_account_that_we_know_to_be_restricted_ends_with_the_refund_too(
+    lunch: Ordered,
+) -> None:
+    order = lunch().bring()
+    account = order.runner.payout_account.stripe_account_id
+    set_transfers(stripe_account_id=account, transfers=Transfers.INACTIVE)
+    order.ends(order.complete())
+    eventually(lambda: order.pay_out("runner").status == RunStatus.WAITING)
+    eventually(lambda: order.owed()["restaurant"] == 0)
+    assert order.ends(refund(order)).status == RunStatus.COMPLETED
+    assert order.ends(order.pay_out("runner")).status == RunStatus.COMPENSATED
+    the_customer_has_everything_back(order)
 
 
 @pytest.mark.parametrize("path", ["/v1/refunds", "/v1/transfers/*/reversals"])
