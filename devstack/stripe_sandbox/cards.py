@@ -5,7 +5,7 @@ https://docs.stripe.com/testing#declined-payments
 """
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from devstack.stripe_sandbox.errors import ApiError
 
@@ -29,6 +29,9 @@ class TestCard:
     attaches: bool = True
     refund: str = ""  # what becomes of its refunds later: "fails" or "waits", then succeeds
     bypasses_pending: bool = False
+    # When its bank wants 3-D Secure: "always", "unless_set_up", or "on_session" only.
+    # https://docs.stripe.com/testing#regulatory-cards
+    authenticates: str = ""
 
     @property
     def fingerprint(self) -> str:
@@ -101,6 +104,28 @@ _CARDS = (
         message="An error occurred while processing your card. Try again in a little bit.",
         attaches=False,
     ),
+    # https://docs.stripe.com/testing#regulatory-cards
+    TestCard("4000002500003155", "authenticationRequiredOnSetup", authenticates="unless_set_up"),
+    TestCard("4000002760003184", "authenticationRequired", authenticates="always"),
+    TestCard(
+        "4000003800000446", "authenticationRequiredSetupForOffSession", authenticates="on_session"
+    ),
+    TestCard(
+        "4000008260003178",
+        "authenticationRequiredChargeDeclinedInsufficientFunds",
+        code="card_declined",
+        decline_code="insufficient_funds",
+        message="Your card has insufficient funds.",
+        authenticates="always",
+    ),
+    TestCard("4000000000003220", "threeDSecure2Required", authenticates="always"),
+    TestCard(
+        "4000008400001629",
+        "threeDSecureRequiredChargeDeclined",
+        code="card_declined",
+        decline_code="generic_decline",
+        authenticates="always",
+    ),
 )
 _BY_NUMBER = {card.number: card for card in _CARDS}
 _BY_FINGERPRINT = {card.fingerprint: card for card in _CARDS}
@@ -137,6 +162,19 @@ def by_number(number: str) -> TestCard:
 def by_fingerprint(fingerprint: str) -> TestCard:
     """The test card that a stored payment method was made of."""
     return _BY_FINGERPRINT[fingerprint]
+
+
+def unauthenticated(card: TestCard) -> TestCard:
+    """The card as its bank answers when authentication is wanted and nobody is there to give it.
+
+    https://docs.stripe.com/declines/codes (`authentication_required`)
+    """
+    return replace(
+        card,
+        code="authentication_required",
+        decline_code="authentication_required",
+        message="Your card was declined. This transaction requires authentication.",
+    )
 
 
 def _luhn(digits: str) -> bool:

@@ -1,12 +1,10 @@
 """The sandbox's own endpoints: health, settings, faults, and the proofs that tests read."""
 
-import html
 import json
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl
 
-from devstack.stripe_sandbox import reports
+from devstack.stripe_sandbox import pages, reports
 from devstack.stripe_sandbox.errors import ApiError, InvalidRequest, UnknownUrl
 from devstack.stripe_sandbox.faults import EVENT_KINDS, KINDS
 from devstack.stripe_sandbox.resources import (
@@ -22,19 +20,17 @@ if TYPE_CHECKING:
     from devstack.stripe_sandbox.sandbox import Request, Sandbox
 
 _JSON, _HTML = "application/json", "text/html; charset=utf-8"
-_HEAD = (
-    "<!doctype html><html lang=en><meta charset=utf-8><title>Stripe sandbox</title>"
-    "<style>body{font:15px system-ui;margin:2rem}td,th{padding:.1rem .8rem;text-align:left}</style>"
-)
 
 
 def answer(sandbox: "Sandbox", request: "Request") -> tuple[int, str, str]:
     """Status, body and content type of one of the sandbox's own endpoints."""
     try:
         if (request.method, request.path) == ("GET", "/"):
-            return 200, _page(sandbox), _HTML
+            return 200, pages.index(sandbox), _HTML
         if request.path.startswith("/_sandbox/onboarding/"):
-            return 200, _onboarding(sandbox, request), _HTML
+            return 200, pages.onboarding(sandbox, request), _HTML
+        if request.path.startswith("/_sandbox/authenticate/") and not _is_json(request):
+            return 200, pages.authentication(sandbox, request), _HTML
         return 200, json.dumps(_answer(sandbox, request)), _JSON
     except ApiError as error:
         return error.status, json.dumps(error.body), _JSON
@@ -100,6 +96,7 @@ def _resolve(call: Call, name: str, wanted: Json) -> Json:
 # What banks and account owners do, on demand.
 _HANDS: dict[str, Callable[[Call, str, Json], Json]] = {
     "accounts": accounts.change,
+    "authenticate": pages.authenticate,
     "events": webhook_endpoints.resend,
     "lapse": _lapse,
     "refunds": _resolve,
@@ -107,19 +104,8 @@ _HANDS: dict[str, Callable[[Call, str, Json], Json]] = {
 }
 
 
-def _onboarding(sandbox: "Sandbox", request: "Request") -> str:
-    """The page behind an account link: one button, which gives Stripe all it wants to know."""
-    name = request.path.rpartition("/")[2]
-    if request.method == "POST":
-        with sandbox.changing():
-            accounts.finish_onboarding(sandbox.call(), name)
-    back = dict(parse_qsl(request.query)).get("return_url", "")
-    link = f'<a href="{html.escape(back)}">Back to the platform</a>'
-    form = "<form method=post><button>Finish onboarding</button></form>"
-    return (
-        f"{_HEAD}<h1>Onboarding of {html.escape(name)}</h1>"
-        f"{link if request.method == 'POST' else form}"
-    )
+def _is_json(request: "Request") -> bool:
+    return request.method == "POST" and request.body[:1] == b"{"
 
 
 def _json(request: "Request") -> dict[str, Any]:
@@ -130,30 +116,3 @@ def _json(request: "Request") -> dict[str, Any]:
     if not isinstance(given, dict):
         raise InvalidRequest("The body must be a JSON object.")
     return given
-
-
-def _page(sandbox: "Sandbox") -> str:
-    """A plain look at what is here: the newest objects, the faults, the settings."""
-    newest = sandbox.store.rows(
-        "SELECT created, kind, id, coalesce(json_extract(body, '$.status'), "
-        "json_extract(body, '$.type'), '') FROM object ORDER BY seq DESC LIMIT 200"
-    )
-    faults = [tuple(fault.values()) for fault in sandbox.faults.all()]
-    settings = list(sandbox.settings.all().items())
-    return (
-        f"{_HEAD}<h1>Stripe sandbox</h1>"
-        f"<h2>Settings</h2>{_table(('setting', 'value'), settings)}"
-        f"<h2>Faults</h2>{_table(_FAULT_COLUMNS, faults)}"
-        f"<h2>Newest objects</h2>{_table(('created', 'kind', 'id', 'status'), newest)}"
-    )
-
-
-_FAULT_COLUMNS = ("kind", "match", "times left", "probability", "seconds", "code", "met", "id")
-
-
-def _table(head: tuple[str, ...], rows: list[tuple[Any, ...]]) -> str:
-    def line(cells: tuple[Any, ...], tag: str) -> str:
-        inner = "".join(f"<{tag}>{html.escape(str(cell))}" for cell in cells)
-        return f"<tr>{inner}"
-
-    return f"<table>{line(head, 'th')}{''.join(line(row, 'td') for row in rows)}</table>"

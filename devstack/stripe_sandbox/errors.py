@@ -162,7 +162,7 @@ class ServerError(ApiError):
 
 
 class CardDeclined(ApiError):
-    """402 `card_error`: https://docs.stripe.com/declines/codes"""
+    """402 after an attempt that failed: https://docs.stripe.com/declines/codes"""
 
     def __init__(self, error: Mapping[str, Any]) -> None:
         fields = {name: value for name, value in error.items() if name != "doc_url"}

@@ -29,6 +29,12 @@ _EXPANDABLE: dict[str, dict[str, str]] = {
         "destination": "account",
         "source_transaction": "charge",
     },
+    "setup_intent": {
+        "customer": "customer",
+        "latest_attempt": "setup_attempt",
+        "payment_method": "payment_method",
+    },
+    "setup_attempt": {"payment_method": "payment_method", "setup_intent": "setup_intent"},
     "transfer_reversal": {
         "balance_transaction": "balance_transaction",
         "transfer": "transfer",

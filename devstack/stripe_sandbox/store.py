@@ -57,6 +57,8 @@ INDEXED = {
     "event": ("type",),
     "payment_intent": ("customer",),
     "payment_method": ("customer",),
+    "setup_intent": ("customer", "payment_method"),
+    "setup_attempt": ("setup_intent",),
     "refund": ("charge", "payment_intent", "pending_reason"),
     "transfer": ("destination", "source_transaction", "transfer_group"),
     "transfer_reversal": ("transfer",),

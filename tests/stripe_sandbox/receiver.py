@@ -54,7 +54,7 @@ class Receiver:
     def register(self, client: stripe.StripeClient, *types: str, **more: Any) -> Any:
         """Makes itself an endpoint, of all events unless some are named."""
         wanted = {"url": self.url, "enabled_events": list(types) or ["*"], **more}
-        return client.v1.webhook_endpoints.create(wanted)  # type: ignore[arg-type]
+        return client.v1.webhook_endpoints.create(wanted)
 
     def types(self) -> list[str]:
         return [letter.event["type"] for letter in self.letters]

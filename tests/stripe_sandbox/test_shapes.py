@@ -31,6 +31,8 @@ CLASSES: dict[str, type[stripe.StripeObject]] = {
     "payment_intent": stripe.PaymentIntent,
     "charge": stripe.Charge,
     "refund": stripe.Refund,
+    "setup_intent": stripe.SetupIntent,
+    "setup_attempt": stripe.SetupAttempt,
     "balance": stripe.Balance,
     "balance_transaction": stripe.BalanceTransaction,
     "account": stripe.Account,
@@ -160,6 +162,26 @@ def test_every_event_has_stripes_shape_and_so_has_its_object(
         check(event, stripe.Event)
         obj = event["data"]["object"]
         check(obj, CLASSES[obj["object"]])
+
+
+@pytest.mark.parametrize("outcome", ["complete", "fail", "abandon"])
+def test_what_waits_for_a_challenge_has_stripes_shape(
+    sandbox: RunningSandbox, client: stripe.StripeClient, customer: stripe.Customer, outcome: str
+) -> None:
+    card = {"payment_method": "pm_card_authenticationRequired", "confirm": True}
+    back = {"return_url": "https://campus.example/", "customer": customer.id}
+    intents: list[Any] = [
+        client.v1.setup_intents.create({**card, **back}),
+        client.v1.payment_intents.create({"amount": 900, "currency": "usd", **card, **back}),
+    ]
+    for intent in intents:
+        sandbox.control("POST", f"authenticate/{intent.id}", {"outcome": outcome})
+        found = sandbox.get(f"/v1/{intent.object}s/{intent.id}")
+        check(found, CLASSES[intent.object])
+    (attempt,) = sandbox.get(f"/v1/setup_attempts?setup_intent={intents[0].id}")["data"]
+    check(attempt, stripe.SetupAttempt)
+    for event in sandbox.get("/v1/events?limit=6")["data"]:
+        check(event, stripe.Event)
 
 
 def test_a_webhook_endpoint_has_stripes_shape(

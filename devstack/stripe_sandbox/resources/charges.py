@@ -30,10 +30,19 @@ def list_(call: Call) -> Json:
     return page(call, "charge", "/v1/charges", wanted)
 
 
-def authorize(call: Call, intent: Json, method: Json, *, hold: bool, off_session: bool) -> Json:
+def authorize(
+    call: Call,
+    intent: Json,
+    method: Json,
+    card: cards.TestCard,
+    *,
+    hold: bool,
+    off_session: bool,
+    three_d_secure: Json | None,
+) -> Json:
     """Asks the bank for the intent's amount and keeps the answer, yes or no, as a charge."""
-    card = cards.by_fingerprint(method["card"]["fingerprint"])
     charge = _new(call.now, intent, method)
+    charge["payment_method_details"]["card"]["three_d_secure"] = three_d_secure
     if card.code is None and hold:
         window = _HOLD_VISA_OFF_SESSION if off_session and card.brand == "visa" else _HOLD
         charge["payment_method_details"]["card"]["capture_before"] = call.now + window

@@ -4,6 +4,7 @@ from typing import Any
 
 from stripe.params import (
     CustomerCreateParams,
+    CustomerDeleteParams,
     CustomerListParams,
     CustomerRetrieveParams,
     CustomerUpdateParams,
@@ -14,6 +15,7 @@ from devstack.stripe_sandbox.errors import InvalidRequest
 from devstack.stripe_sandbox.ids import new_id
 from devstack.stripe_sandbox.lists import PAGE, filters, page
 from devstack.stripe_sandbox.metadata import merged
+from devstack.stripe_sandbox.resources import payment_methods
 from devstack.stripe_sandbox.routes import Call, Route
 from devstack.stripe_sandbox.store import Json
 
@@ -43,7 +45,23 @@ def update(call: Call, name: str) -> Json:
 
 def retrieve(call: Call, name: str) -> Json:
     """https://docs.stripe.com/api/customers/retrieve"""
-    return call.open("customer", name)
+    deleted = call.store.get("deleted_customer", name)
+    return deleted or call.open("customer", name)
+
+
+def delete(call: Call, name: str) -> Json:
+    """It can still be retrieved, marked as deleted; its cards are gone.
+
+    https://docs.stripe.com/api/customers/delete
+    """
+    customer = call.open("customer", name)
+    for method in call.store.find("payment_method", limit=100, fields={"customer": name}):
+        payment_methods.detach_from(call, method, name)
+    call.emit("customer.deleted", customer)
+    gone: Json = {"id": name, "object": "customer", "deleted": True}
+    call.store.update(gone)
+    call.store.rows("UPDATE object SET kind = 'deleted_customer' WHERE id = ?", name)
+    return gone
 
 
 def list_(call: Call) -> Json:
@@ -122,4 +140,5 @@ ROUTES = [
     Route("GET", "/v1/customers", list_, CustomerListParams, f"{PAGE} email"),
     Route("GET", "/v1/customers/:id", retrieve, CustomerRetrieveParams),
     Route("POST", "/v1/customers/:id", update, CustomerUpdateParams, _FIELDS),
+    Route("DELETE", "/v1/customers/:id", delete, CustomerDeleteParams),
 ]

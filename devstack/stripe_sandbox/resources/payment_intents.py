@@ -14,7 +14,7 @@ from devstack.stripe_sandbox.errors import CardDeclined, InvalidRequest, Refused
 from devstack.stripe_sandbox.lists import PAGE, filters, page
 from devstack.stripe_sandbox.metadata import merged
 from devstack.stripe_sandbox.money import at_least_one, check_amount
-from devstack.stripe_sandbox.resources import charges, payment_methods
+from devstack.stripe_sandbox.resources import charges, confirmation
 from devstack.stripe_sandbox.resources.payment_intent_object import new_intent, unexpected_state
 from devstack.stripe_sandbox.routes import Call, Route
 from devstack.stripe_sandbox.store import Json
@@ -36,21 +36,21 @@ def create(call: Call) -> Json:
     _check_types(params)
     confirm_now = params.get("confirm", False)
     if not confirm_now:
-        for name in ("off_session", "return_url", "error_on_requires_action"):
+        for name in ("off_session", "return_url", "error_on_requires_action", "use_stripe_sdk"):
             if name in params:
                 raise RefusedParameter(f"You can only set {name} when confirm=true.", param=name)
     if params.get("customer"):
         call.load("customer", params["customer"], "customer")
     intent = new_intent(call)
-    method = _chosen_method(call, intent)
+    method = confirmation.chosen_method(call, intent)
     if confirm_now:
-        _check_confirmable(call, intent, method)
+        confirmation.check(call, intent, method)
     if method is not None:
         intent |= {"payment_method": method["id"], "status": "requires_confirmation"}
     call.store.insert(intent)
     call.emit("payment_intent.created", intent)
     if confirm_now and method is not None:
-        _charge(call, intent, method)
+        confirmation.attempt(call, intent, method)
     return intent
 
 
@@ -59,12 +59,26 @@ def confirm(call: Call, name: str) -> Json:
     intent = call.open("payment_intent", name)
     if intent["status"] not in _CONFIRMABLE:
         raise unexpected_state(intent, "confirm", "confirmed", _CONFIRMABLE)
-    method = _chosen_method(call, intent)
-    _check_confirmable(call, intent, method)
+    if _confirmed_too_often(call, name):
+        return _end(call, intent, None)
+    method = confirmation.chosen_method(call, intent)
+    confirmation.check(call, intent, method)
     if method is not None:
         intent["payment_method"] = method["id"]
-        _charge(call, intent, method)
+        confirmation.attempt(call, intent, method)
     return intent
+
+
+def _confirmed_too_often(call: Call, name: str) -> bool:
+    """ "There is a variable upper limit on how many times a PaymentIntent can be confirmed. After
+    this limit is reached, any further calls to this endpoint will transition the PaymentIntent to
+    the canceled state." https://docs.stripe.com/api/payment_intents/confirm
+    """
+    call.store.count("confirmation", name)
+    ((tries,),) = call.store.rows(
+        "SELECT value FROM counter WHERE kind = 'confirmation' AND name = ?", name
+    )
+    return bool(tries > call.settings.confirmations_allowed)
 
 
 def capture(call: Call, name: str) -> Json:
@@ -138,6 +152,7 @@ def _end(call: Call, intent: Json, reason: str | None) -> Json:
     intent |= {
         "status": "canceled",
         "amount_capturable": 0,
+        "next_action": None,
         "canceled_at": call.now,
         "cancellation_reason": reason,
     }
@@ -160,71 +175,6 @@ def _declined_at_capture(intent: Json) -> CardDeclined:
     )
 
 
-def _charge(call: Call, intent: Json, method: Json) -> None:
-    """Asks the bank; raises CardDeclined, with the failure kept, when it says no."""
-    hold = intent["capture_method"] == "manual"
-    off_session = call.params.get("off_session") not in (None, False)
-    charge = charges.authorize(call, intent, method, hold=hold, off_session=off_session)
-    intent["latest_charge"] = charge["id"]
-    if charge["status"] == "failed":
-        _decline(call, intent, method, charge)
-    intent["last_payment_error"] = None
-    if hold:
-        intent |= {"status": "requires_capture", "amount_capturable": intent["amount"]}
-    else:
-        intent |= {"status": "succeeded", "amount_received": intent["amount"]}
-    call.store.update(intent)
-    happened = "amount_capturable_updated" if hold else "succeeded"
-    call.emit(f"payment_intent.{happened}", intent)
-    if intent["setup_future_usage"] and intent["customer"]:
-        payment_methods.attach_to(call, method, intent["customer"])
-
-
-def _decline(call: Call, intent: Json, method: Json, charge: Json) -> None:
-    """https://docs.stripe.com/payments/paymentintents/lifecycle (a failed attempt)"""
-    card = cards.by_fingerprint(method["card"]["fingerprint"])
-    error = {
-        "charge": charge["id"],
-        "code": card.code,
-        "decline_code": card.decline_code,
-        "doc_url": f"https://stripe.com/docs/error-codes/{(card.code or '').replace('_', '-')}",
-        "message": card.message,
-        "payment_method": method,
-        "type": "card_error",
-    }
-    intent |= {
-        "status": "requires_payment_method",
-        "payment_method": None,
-        "last_payment_error": error,
-    }
-    call.store.update(intent)
-    call.emit("payment_intent.payment_failed", intent)
-    raise CardDeclined(error | {"payment_intent": intent})
-
-
-def _chosen_method(call: Call, intent: Json) -> Json | None:
-    """The payment method of the request, or the intent's own; a saved one needs its customer."""
-    name = call.params.get("payment_method") or intent["payment_method"]
-    if name is None:
-        return None
-    method = payment_methods.for_payment(call, name, "payment_method")
-    owner = method["customer"]
-    if owner is not None and intent["customer"] is None:
-        raise InvalidRequest(
-            f"The PaymentMethod {name} belongs to the Customer {owner}. Please include the "
-            "Customer in the `customer` parameter on the PaymentIntent.",
-            param="payment_method",
-        )
-    if owner not in (None, intent["customer"]):
-        raise InvalidRequest(
-            f"The customer does not have a payment method with the ID {name}. The payment method "
-            "must be attached to the customer.",
-            "resource_missing",
-            "payment_method",
-        )
-    return method
-
-
 def _check_types(params: Json) -> None:
     """https://docs.stripe.com/changelog/dahlia/2026-07-29/allowed-payment-method-types-parameter"""
     if "allowed_payment_method_types" not in params:
@@ -242,41 +192,15 @@ def _check_types(params: Json) -> None:
         )
 
 
-def _check_confirmable(call: Call, intent: Json, method: Json | None) -> None:
-    """Refuses a confirmation without a payment method, or without a way back from a redirect.
-
-    https://docs.stripe.com/api/payment_intents/create (`automatic_payment_methods`)
-    """
-    if method is None:
-        raise InvalidRequest(
-            "You cannot confirm this PaymentIntent because it's missing a payment method. You can "
-            "either update the PaymentIntent with a payment method and then confirm it again, or "
-            "confirm it again directly with a payment method or ConfirmationToken.",
-            "payment_intent_unexpected_state",
-            payment_intent=intent,
-        )
-    automatic = intent["automatic_payment_methods"] or {}
-    redirects = automatic.get("enabled") and automatic.get("allow_redirects") != "never"
-    if redirects and not (call.params.get("return_url") or call.params.get("off_session")):
-        raise InvalidRequest(
-            "This PaymentIntent is configured to accept payment methods enabled in your Dashboard. "
-            "Because some of these payment methods might redirect your customer off of your page, "
-            "you must provide a `return_url`. If you don't want to accept redirect-based payment "
-            "methods, set `automatic_payment_methods[enabled]` to `true` and "
-            "`automatic_payment_methods[allow_redirects]` to `never` when creating Setup Intents "
-            "and Payment Intents."
-        )
-
-
 _URL = "/v1/payment_intents"
 _CREATE = (
     "amount currency allowed_payment_method_types automatic_payment_methods capture_method confirm "
     "confirmation_method customer description error_on_requires_action metadata off_session "
     "payment_method receipt_email return_url setup_future_usage shipping statement_descriptor "
-    "statement_descriptor_suffix transfer_group"
+    "statement_descriptor_suffix transfer_group use_stripe_sdk"
 )
 _CAPTURE = "amount_to_capture metadata"
-_CONFIRM = "payment_method off_session return_url error_on_requires_action"
+_CONFIRM = "payment_method off_session return_url error_on_requires_action use_stripe_sdk"
 ROUTES = [
     Route("POST", _URL, create, PaymentIntentCreateParams, _CREATE),
     Route("GET", _URL, list_, PaymentIntentListParams, f"{PAGE} customer"),

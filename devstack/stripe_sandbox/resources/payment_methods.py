@@ -61,6 +61,7 @@ def attach(call: Call, name: str) -> Json:
     https://docs.stripe.com/testing#declined-payments
     """
     method = _usable(call, name) or call.open("payment_method", name)
+    _check_not_detached(call, method)
     owner = call.load("customer", _required(call, "customer"), "customer")
     if method["customer"] not in (None, owner["id"]):
         raise InvalidRequest(
@@ -85,7 +86,11 @@ def attach_to(call: Call, method: Json, customer: str) -> Json:
 
 
 def detach(call: Call, name: str) -> Json:
-    """https://docs.stripe.com/api/payment_methods/detach"""
+    """ "Detachment is permanent and irreversible — once detached, a PaymentMethod can no longer be
+    used for payments or re-attached to a Customer."
+
+    https://docs.stripe.com/api/payment_methods/detach
+    """
     method = call.open("payment_method", name)
     if method["customer"] is None:
         raise InvalidRequest(
@@ -93,10 +98,21 @@ def detach(call: Call, name: str) -> Json:
             "impossible.",
             "payment_method_unexpected_state",
         )
-    previous = {"customer": method["customer"]}
+    return detach_from(call, method, method["customer"])
+
+
+def detach_from(call: Call, method: Json, customer: str) -> Json:
+    """Takes a payment method off its customer, for ever, and out of the customer's default."""
     method["customer"] = None
     call.store.update(method)
-    call.emit("payment_method.detached", method, previous)
+    call.store.count(_DETACHED, method["id"])
+    owner = call.store.get("customer", customer)
+    if owner and owner["invoice_settings"]["default_payment_method"] == method["id"]:
+        before = {"invoice_settings": dict(owner["invoice_settings"])}
+        owner["invoice_settings"]["default_payment_method"] = None
+        call.store.update(owner)
+        call.emit("customer.updated", owner, before)
+    call.emit("payment_method.detached", method, {"customer": customer})
     return method
 
 
@@ -123,7 +139,25 @@ def for_payment(call: Call, name: str, param: str) -> Json:
 
     Raises ResourceMissing (400).
     """
-    return _usable(call, name) or call.load("payment_method", name, param)
+    method = _usable(call, name) or call.load("payment_method", name, param)
+    _check_not_detached(call, method)
+    return method
+
+
+_DETACHED = "detached"
+
+
+def _check_not_detached(call: Call, method: Json) -> None:
+    if call.store.rows(
+        "SELECT 1 FROM counter WHERE kind = ? AND name = ?", _DETACHED, method["id"]
+    ):
+        raise InvalidRequest(
+            "The provided PaymentMethod was previously used with a PaymentIntent without Customer "
+            "attachment, shared with a connected account without Customer attachment, or was "
+            "detached from a Customer. It may not be used again. To use a PaymentMethod multiple "
+            "times, you must attach it to a Customer first.",
+            "payment_method_unexpected_state",
+        )
 
 
 def _usable(call: Call, name: str) -> Json | None:
