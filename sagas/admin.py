@@ -13,7 +13,7 @@ from campusg.money import formatted
 from escrow import services as escrow
 from sagas.engine.telling import tell
 from sagas.engine.timeline import Act, step_at_hand, timeline
-from sagas.models import LIVE, Run, RunStatus
+from sagas.models import LIVE, Action, PausedSaga, Run, RunStatus
 
 WHY_SHOWN = 100
 
@@ -75,6 +75,7 @@ class RunAdmin(Guarded):
             "state": badge(run.status),
             "at_risk": formatted(run.amount_at_risk, run.currency) if run.amount_at_risk else "",
             "timeline": [(row, _seen(row.done), _seen(row.undone)) for row in timeline(run)],
+            "acts": Action.objects.filter(run_id=run.pk),
             "balances": _balances(run),
             "links": links_of_order(order_id) if (order_id := _order_id(run)) else "",
         }
@@ -87,6 +88,25 @@ class RunAdmin(Guarded):
     @admin.display(description="why")
     def why(self, run: Run) -> str:
         return Truncator(tell(run).why).chars(WHY_SHOWN)
+
+
+@admin.register(Action)
+class ActionAdmin(Guarded):
+    order_field = None
+    list_display = ("done_at", "name", "saga", "run_id", "actor", "reason")
+    list_filter = ("name", "saga")
+    search_fields = ("actor", "reason")
+    search_help_text = "The id of a run, a name, or part of a reason."
+    uuid_fields = ("run_id",)
+    date_hierarchy = "done_at"
+    ordering = ("-id",)
+
+
+@admin.register(PausedSaga)
+class PausedSagaAdmin(Guarded):
+    order_field = None
+    list_display = ("saga", "since")
+    search_fields = ("saga",)
 
 
 def _order_id(run: Run) -> UUID | None:

@@ -20,7 +20,7 @@ PREFER = OpenApiParameter(
     description=f"`wait=N`: wait up to N seconds, {WAIT_MAX_SECONDS} at most, for the outcome.",
 )
 #: At an end; a parked run is not, and its client has to look again.
-RESTED = (RunStatus.COMPLETED, RunStatus.COMPENSATED)
+RESTED = (RunStatus.COMPLETED, RunStatus.COMPENSATED, RunStatus.TERMINATED)
 
 
 def status_of(run: Run) -> int:

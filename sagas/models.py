@@ -8,10 +8,11 @@ from django.db.models.functions import Now
 
 from campusg.ids import new_id
 from campusg.money import CurrencyField, MinorUnitsField
+from campusg.triggers import append_only
 
 
 class RunStatus(models.TextChoices):
-    """Where a run stands. The first four are live; a run never leaves the last two."""
+    """Where a run stands. The first four are live; a run never leaves the last three."""
 
     RUNNING = "RUNNING", "running"
     WAITING = "WAITING", "waiting for a signal"
@@ -19,12 +20,21 @@ class RunStatus(models.TextChoices):
     PARKED = "PARKED", "parked: waits for a person"
     COMPLETED = "COMPLETED", "completed"
     COMPENSATED = "COMPENSATED", "compensated"
+    TERMINATED = "TERMINATED", "terminated by a person"
 
 
 #: The engine moves these by itself.
 ACTIVE = (RunStatus.RUNNING, RunStatus.WAITING, RunStatus.COMPENSATING)
 #: At most one of these per saga and key.
 LIVE = (*ACTIVE, RunStatus.PARKED)
+
+
+class Pause(models.TextChoices):
+    """What keeps a run from beginning its next step, besides its status."""
+
+    NONE = "", "not paused"
+    RUN = "run", "paused by itself"
+    SAGA = "saga", "paused with its saga"
 
 
 class Run(models.Model):
@@ -34,6 +44,10 @@ class Run(models.Model):
     saga = models.CharField(max_length=64)
     key = models.CharField(max_length=120, help_text="One live run per saga and key.")
     status = models.CharField(max_length=16, choices=RunStatus, default=RunStatus.RUNNING)
+    paused = models.CharField(
+        max_length=4, choices=Pause, default=Pause.NONE, blank=True,
+        help_text="While it says something no further step begins; the direction is kept.",
+    )  # fmt: skip
     position = models.PositiveSmallIntegerField(
         default=1, help_text="The step at hand, counted from 1; one past the last when completed."
     )
@@ -82,6 +96,9 @@ class Run(models.Model):
             models.CheckConstraint(
                 condition=models.Q(status__in=RunStatus.values), name="run_status_known"
             ),
+            models.CheckConstraint(
+                condition=models.Q(paused__in=Pause.values), name="run_pause_known"
+            ),
         ]
         indexes: ClassVar = [
             models.Index(
@@ -123,6 +140,7 @@ class StepState(models.TextChoices):
     FAILED = "FAILED", "failed"
     UNKNOWN = "UNKNOWN", "outcome unknown"
     WAITING = "WAITING", "waiting"
+    SKIPPED = "SKIPPED", "skipped by a person"
 
 
 class StepLog(models.Model):
@@ -148,3 +166,40 @@ class StepLog(models.Model):
 
     def __str__(self) -> str:
         return f"{self.direction} {self.participant}: {self.state}"
+
+
+class PausedSaga(models.Model):
+    """A saga whose runs begin no further step, those that start from now on included."""
+
+    saga = models.CharField(max_length=64, primary_key=True)
+    since = models.DateTimeField(db_default=Now())
+
+    def __str__(self) -> str:
+        return f"{self.saga}, paused since {self.since:%Y-%m-%d %H:%M} UTC"
+
+
+class Action(models.Model):
+    """What a person did to a run, or to a whole saga: written once, with the act itself.
+
+    `run_id` is no foreign key: the record outlives the run's row.
+    """
+
+    run_id = models.UUIDField(null=True, blank=True, db_index=True)
+    saga = models.CharField(max_length=64)
+    name = models.CharField(max_length=16)
+    actor = models.CharField(max_length=150, help_text="An account, or a login on the server.")
+    reason = models.TextField()
+    plan = models.JSONField(help_text="What was going to happen, sentence by sentence.")
+    before = models.JSONField(default=dict, help_text="Where the run stood.")
+    after = models.JSONField(default=dict, help_text="Where it stood when the act was done.")
+    done_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        ordering: ClassVar = ["id"]
+        constraints: ClassVar = [
+            models.CheckConstraint(condition=~models.Q(reason=""), name="action_has_a_reason"),
+        ]
+        triggers: ClassVar = append_only()
+
+    def __str__(self) -> str:
+        return f"{self.name} by {self.actor}"

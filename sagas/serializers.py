@@ -52,8 +52,8 @@ class RunSummarySerializer(serializers.ModelSerializer):
     class Meta:
         model = Run
         fields = (
-            "id", "url", "saga", "key", "status", "position", "why", "next_action", "recovered",
-            "started_at", "changed_at", "ended_at",
+            "id", "url", "saga", "key", "status", "paused", "position", "why", "next_action",
+            "recovered", "started_at", "changed_at", "ended_at",
         )  # fmt: skip
 
     @extend_schema_field(OpenApiTypes.URI)
@@ -85,6 +85,8 @@ def _why_for_customer(run: Run) -> str:
     """The same without what was meant for operators: only a refusal's own words go through."""
     if run.status == RunStatus.PARKED:
         return "One of us has to look into it."
+    if run.status == RunStatus.TERMINATED:
+        return "One of us has ended it."
     if run.status not in (RunStatus.COMPENSATING, RunStatus.COMPENSATED):
         return tell(run).why
     words = " ".join(filter(None, map(_for_customer, run.steps.all())))

@@ -22,7 +22,7 @@ from events.models import OutboxEvent, Stream
 from orders.models import HandOver, MenuItem, Order, OrderItem, Rating, Restaurant
 from payments.models import Operation, Payment
 from sagas.create_order import create_order
-from sagas.models import Run, RunStatus, StepLog, StepState
+from sagas.models import Action, PausedSaga, Run, RunStatus, StepLog
 from scheduler.models import ScheduledEvent
 from tests.factories import a_menu_item, a_person, a_restaurant
 from tests.sagas.orders_at_rest import a_cancelled_order, a_created_order, log
@@ -30,7 +30,7 @@ from users.models import PayoutAccount, Role, SavedCard, User
 
 GUARDED = (
     Order, Payment, Operation, Account, Journal, Entry, Hold, ScheduledEvent, OutboxEvent, Stream,
-    Run, IdempotencyKey,
+    Run, Action, PausedSaga, IdempotencyKey,
 )  # fmt: skip
 EDITED = (User, Restaurant, MenuItem)
 #: Shown on the page of what they belong to.

@@ -280,6 +280,7 @@ SAGA_PULSE: dict[str, float] = {
     "sagas.engine.sweeping.sweep": 1,
     "scheduler.services.fire_all_due": 1,
     "payments.janitor.hurry_due": 1,
+    "sagas.operating.hold_back": 1,
     "sagas.upkeep.set_missing_timers": 60,
 }
 # Orders a customer may have waiting for their payment at once.

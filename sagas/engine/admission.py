@@ -50,7 +50,7 @@ class Message:
 
 def admit(run: Run | None, message: Message) -> Verdict:
     """Judge a message against the locked run."""
-    if run is None or run.status not in ACTIVE or run.epoch != message.epoch:
+    if run is None or run.status not in ACTIVE or run.paused or run.epoch != message.epoch:
         return Verdict.STALE
     saga = saga_named(run.saga)
     if saga is None or saga.fingerprint != run.fingerprint:

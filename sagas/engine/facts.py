@@ -5,6 +5,7 @@ import json
 from collections.abc import Mapping
 from datetime import datetime
 from functools import cache
+from types import UnionType
 from typing import Any, get_args, get_type_hints
 from uuid import UUID
 
@@ -35,6 +36,30 @@ def digest(facts: Mapping[str, Any]) -> str:
     """The same for the same facts, whatever their order."""
     canonical = json.dumps(to_json(facts), sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def fits(kind: Any, value: Any) -> bool:
+    """Whether a value given by a person can be a fact of that kind; JSON shapes are not looked
+    into."""
+    wanted = get_args(kind) if isinstance(kind, UnionType) else (kind,)
+    return any(_fits(one, value) for one in wanted)
+
+
+def name_of(kind: Any) -> str:
+    """The kind in a sentence: `int`, `UUID | None`."""
+    return kind.__name__ if isinstance(kind, type) else str(kind)
+
+
+def _fits(kind: Any, value: Any) -> bool:
+    if kind in _READERS and isinstance(value, str):
+        try:
+            _READERS[kind](value)
+        except ValueError:
+            return False
+        return True
+    if kind is int:
+        return isinstance(value, int) and not isinstance(value, bool)
+    return isinstance(value, kind) if isinstance(kind, type) else True
 
 
 def _written(value: Any) -> Any:

@@ -21,9 +21,9 @@ def advance(run: Run, saga: Saga, to: int, facts: dict[str, Any], rows: Sequence
     _move(run, to)
     store.write_log(rows)
     if run.forward and to > saga.length:
-        _end(run, saga, RunStatus.COMPLETED)
+        end(run, saga, RunStatus.COMPLETED)
     elif not run.forward and to < 1:
-        _end(run, saga, RunStatus.COMPENSATED)
+        end(run, saga, RunStatus.COMPENSATED)
     store.save(run)
 
 
@@ -35,7 +35,7 @@ def begin_compensation(run: Run, saga: Saga, reason: str) -> None:
     run.fence += 1
     _move(run, saga.undo_from(run.position))
     if run.position < 1:
-        _end(run, saga, RunStatus.COMPENSATED)
+        end(run, saga, RunStatus.COMPENSATED)
     store.save(run)
     log.info("saga %s run %s compensates: %s", run.saga, run.pk, reason)
 
@@ -46,7 +46,7 @@ def give_up_undoing(run: Run, saga: Saga, reason: str) -> None:
     run.reason = f"{run.reason}; then {saga.step(run.position).compensate} failed: {reason}"
     _move(run, saga.undo_from(run.position - 1, only_after_failure=True))
     if run.position < 1:
-        _end(run, saga, RunStatus.COMPENSATED)
+        end(run, saga, RunStatus.COMPENSATED)
     store.save(run)
 
 
@@ -67,6 +67,29 @@ def retry_at(run: Run, when: datetime) -> None:
     run.not_before = run.wake_at = when
     run.lease_until = None
     run.sweeps = 0
+
+
+def end(run: Run, saga: Saga, status: RunStatus) -> None:
+    """COMPLETED or COMPENSATED, but only if the saga's promise holds; else a person looks at it.
+    Caller saves."""
+    if run.undo_failed:
+        park(run, saga, run.reason, "Settle what the failed compensation left by hand.")
+        return
+    completed = status == RunStatus.COMPLETED
+    difference = saga.promise.difference(run.facts, completed=completed) if saga.promise else 0
+    if difference:
+        what = "done" if completed else "undone"
+        park(
+            run,
+            saga,
+            f"everything is {what}, yet {difference} minor units are out of place",
+            "Compare the order's journals with its operations: manage.py verify_books.",
+            abs(difference),
+        )
+        return
+    run.status = status
+    run.wake_at = None
+    run.ended_at = run.db_now
 
 
 def line(
@@ -91,28 +114,6 @@ def _move(run: Run, to: int) -> None:
     run.waits_for = ""
     run.lease_until = run.not_before = None
     run.wake_at = run.db_now + GRACE
-
-
-def _end(run: Run, saga: Saga, status: RunStatus) -> None:
-    """COMPLETED or COMPENSATED, but only if the saga's promise holds; else a person looks at it."""
-    if run.undo_failed:
-        park(run, saga, run.reason, "Settle what the failed compensation left by hand.")
-        return
-    completed = status == RunStatus.COMPLETED
-    difference = saga.promise.difference(run.facts, completed=completed) if saga.promise else 0
-    if difference:
-        what = "done" if completed else "undone"
-        park(
-            run,
-            saga,
-            f"everything is {what}, yet {difference} minor units are out of place",
-            "Compare the order's journals with its operations: manage.py verify_books.",
-            abs(difference),
-        )
-        return
-    run.status = status
-    run.wake_at = None
-    run.ended_at = run.db_now
 
 
 def _stake(run: Run, saga: Saga) -> int:

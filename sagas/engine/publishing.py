@@ -38,9 +38,9 @@ def message(act: Participant, run_id: str, position: int, epoch: int) -> Signatu
 
 def publish(run: Run, *, retry: bool = True) -> bool:
     """Publish the rest of the run as one chain; False when the broker can't be reached. A run
-    that has ended, or whose saga this code doesn't have, has nothing to publish."""
+    that has ended or is paused, or whose saga this code doesn't have, has nothing to publish."""
     saga = saga_named(run.saga)
-    if saga is None or run.wake_at is None:
+    if saga is None or run.wake_at is None or run.paused:
         return True
     forward, run_id = run.forward, str(run.pk)
     steps = [

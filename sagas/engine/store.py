@@ -12,30 +12,39 @@ from uuid import UUID
 
 from django.db import connection
 
-from sagas.models import LIVE, Run, StepLog, StepState
+from sagas.models import LIVE, Pause, Run, StepLog, StepState
 
 _COLUMNS = tuple(field.attname for field in Run._meta.concrete_fields)
 _SAVED = (
-    "status", "position", "epoch", "fence", "lease_until", "wake_at", "not_before", "attempt",
-    "sweeps", "waits_for", "facts", "reason", "remedy", "undo_failed", "amount_at_risk",
+    "status", "paused", "position", "epoch", "fence", "lease_until", "wake_at", "not_before",
+    "attempt", "sweeps", "waits_for", "facts", "reason", "remedy", "undo_failed", "amount_at_risk",
     "currency", "changed_at", "ended_at",
 )  # fmt: skip
-
+# A run of a paused saga is born paused; the sweep catches one that was born at the same moment.
+_PAUSED = f"""
+CASE WHEN EXISTS (SELECT FROM sagas_pausedsaga AS p WHERE p.saga = new.saga)
+     THEN '{Pause.SAGA}' ELSE '' END
+"""
 _INSERT = f"""
-INSERT INTO sagas_run (id, saga, key, status, position, epoch, fence, attempt, sweeps, recovered,
-                       waits_for, facts, given_digest, fingerprint, reason, remedy, undo_failed,
-                       amount_at_risk, currency, wake_at)
-VALUES (%s, %s, %s, 'RUNNING', 1, 1, 0, 0, 0, 0, '', %s, %s, %s, '', '', false, 0, '', now() + %s)
+INSERT INTO sagas_run (id, saga, key, status, paused, position, epoch, fence, attempt, sweeps,
+                       recovered, waits_for, facts, given_digest, fingerprint, reason, remedy,
+                       undo_failed, amount_at_risk, currency, wake_at)
+SELECT new.id, new.saga, new.key, 'RUNNING', {_PAUSED}, 1, 1, 0, 0, 0, 0, '', new.facts,
+       new.digest, new.fingerprint, '', '', false, 0, '', now() + new.grace
+FROM (VALUES (%s::uuid, %s, %s, %s::jsonb, %s, %s, %s::interval))
+     AS new(id, saga, key, facts, digest, fingerprint, grace)
 ON CONFLICT (saga, key) WHERE status IN ({", ".join(f"'{status}'" for status in LIVE)}) DO NOTHING
 RETURNING {", ".join(_COLUMNS)}, statement_timestamp()
 """
 _INSERT_MANY = f"""
-INSERT INTO sagas_run (id, saga, key, status, position, epoch, fence, attempt, sweeps, recovered,
-                       waits_for, facts, given_digest, fingerprint, reason, remedy, undo_failed,
-                       amount_at_risk, currency, wake_at)
-SELECT new.id, %s, new.key, 'RUNNING', 1, 1, 0, 0, 0, 0, '', new.facts, new.digest, %s, '', '',
-       false, 0, '', now()
-FROM unnest(%s::uuid[], %s::text[], %s::jsonb[], %s::text[]) AS new(id, key, facts, digest)
+INSERT INTO sagas_run (id, saga, key, status, paused, position, epoch, fence, attempt, sweeps,
+                       recovered, waits_for, facts, given_digest, fingerprint, reason, remedy,
+                       undo_failed, amount_at_risk, currency, wake_at)
+SELECT new.id, new.saga, new.key, 'RUNNING', {_PAUSED}, 1, 1, 0, 0, 0, 0, '', new.facts,
+       new.digest, new.fingerprint, '', '', false, 0, '', now()
+FROM (SELECT %s::text AS saga, %s::text AS fingerprint, many.*
+      FROM unnest(%s::uuid[], %s::text[], %s::jsonb[], %s::text[]) AS many(id, key, facts, digest)
+     ) AS new
 ON CONFLICT (saga, key) WHERE status IN ({", ".join(f"'{status}'" for status in LIVE)}) DO NOTHING
 """
 _LOCK = (

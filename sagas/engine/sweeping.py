@@ -24,7 +24,7 @@ SET wake_at = now() + make_interval(secs => least(%(cap)s, power(2, least(r.swee
     sweeps = least(r.sweeps + 1, 1000), recovered = r.recovered + 1
 FROM (SELECT id FROM sagas_run
       WHERE wake_at <= now() - make_interval(secs => %(patience)s) AND status = ANY(%(active)s)
-        AND (lease_until IS NULL OR lease_until < now())
+        AND paused = '' AND (lease_until IS NULL OR lease_until < now())
       ORDER BY wake_at LIMIT %(limit)s
       FOR UPDATE SKIP LOCKED) AS due
 WHERE r.id = due.id

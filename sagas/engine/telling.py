@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from sagas.engine.definition import saga_named
-from sagas.models import Run, RunStatus
+from sagas.models import ACTIVE, Pause, Run, RunStatus
 
 
 @dataclass(frozen=True)
@@ -16,11 +16,16 @@ class Told:
 
 def tell(run: Run) -> Told:
     """Say it from the row alone, so that the API, the admin and the command agree."""
+    if run.paused and run.status in ACTIVE:
+        by = "It is paused" if run.paused == Pause.RUN else f"All of {run.saga} is paused"
+        return Told(f"{by} before {_step(run)}.", "None until a person resumes it.")
     match RunStatus(run.status):
         case RunStatus.COMPLETED:
             return Told("Every step is done and the saga's promise holds.", "None: it has ended.")
         case RunStatus.COMPENSATED:
             return Told(f"Everything begun is undone. {run.reason}", "None: it has ended.")
+        case RunStatus.TERMINATED:
+            return Told(run.reason, "None: it has ended.")
         case RunStatus.PARKED:
             return Told(run.reason, f"None: it waits for a person. {run.remedy}")
         case RunStatus.WAITING:

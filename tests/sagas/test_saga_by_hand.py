@@ -59,3 +59,42 @@ def test_a_run_turned_round_by_hand_is_only_shown_until_one_says_yes(db: None) -
     by_hand("cancel", str(placed.id), "--reason=second thoughts", "--yes")
     turned = Run.objects.get(pk=placed.pk)
     assert (turned.status, turned.reason) == (RunStatus.COMPENSATING, "second thoughts")
+
+
+def test_a_plan_shown_is_the_plan_done_or_nothing_is(db: None) -> None:
+    order = a_created_order()
+    by_hand(*cancellation(order), "--yes")
+    run = Run.objects.get(saga="cancel_order")
+    shown = by_hand("pause", str(run.id), "--reason=look first")
+    plan = shown.split("--plan ")[1].split()[0]
+    assert "Do not begin 4/7 payments.settle" in shown
+    assert not Run.objects.get(pk=run.pk).paused
+    Run.objects.filter(pk=run.pk).update(reason="moved")
+    with pytest.raises(CommandError, match="plan_outdated"):
+        by_hand("pause", str(run.id), "--reason=look first", f"--plan={plan}", "--yes")
+    assert "Done" in by_hand("pause", str(run.id), "--reason=look first", "--yes")
+    page = by_hand("show", str(run.id))
+    assert "RUNNING (paused)" in page
+    assert "look first" in page
+
+
+def test_a_whole_saga_is_paused_and_resumed_by_hand(db: None) -> None:
+    by_hand("pause", "--saga=cancel_order", "--reason=the bank is closed", "--yes")
+    by_hand(*cancellation(a_created_order()), "--yes")
+    run = Run.objects.get(saga="cancel_order")
+    assert run.paused == "saga"
+    assert "1 runs" in by_hand("resume", "--saga=cancel_order", "--reason=open again", "--yes")
+    assert not Run.objects.get(pk=run.pk).paused
+
+
+def test_a_hand_laid_on_nothing_or_with_nonsense_is_told_what_is_missing(db: None) -> None:
+    order = a_created_order()
+    by_hand(*cancellation(order), "--yes")
+    run = str(Run.objects.get(saga="cancel_order").id)
+    for arguments, sentence in (
+        (["pause", "--reason=x"], "Name a run"),
+        (["pause", "--saga=lunch", "--reason=x"], "There is no saga lunch"),
+        (["edit", run, "--fact=refund_due=a lot", "--reason=x"], "refund_due=a lot is not JSON"),
+    ):
+        with pytest.raises(CommandError, match=sentence):
+            by_hand(*arguments)
