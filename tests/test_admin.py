@@ -21,8 +21,9 @@ from escrow.models import Account, Entry, Hold, Journal
 from events.models import OutboxEvent, Stream
 from orders.models import HandOver, MenuItem, Order, OrderItem, Rating, Restaurant
 from payments.models import Operation, Payment
+from sagas import operating
 from sagas.create_order import create_order
-from sagas.models import Action, PausedSaga, Run, RunStatus, StepLog
+from sagas.models import Action, PausedSaga, Run, RunStatus, StepLog, StepState
 from scheduler.models import ScheduledEvent
 from tests.factories import a_menu_item, a_person, a_restaurant
 from tests.sagas.orders_at_rest import a_cancelled_order, a_created_order, log
@@ -87,6 +88,7 @@ def some_rows() -> Order:
     IdempotencyKey.objects.create(
         user=order.customer, route="POST /api/orders", key="k", status_code=202, body={}
     )
+    operating.pause_saga("pay_out", reason="the bank is closed", actor="ines")
     return order
 
 

@@ -94,7 +94,7 @@ def test_a_hand_laid_on_nothing_or_with_nonsense_is_told_what_is_missing(db: Non
     for arguments, sentence in (
         (["pause", "--reason=x"], "Name a run"),
         (["pause", "--saga=lunch", "--reason=x"], "There is no saga lunch"),
-        (["edit", run, "--fact=refund_due=a lot", "--reason=x"], "refund_due=a lot is not JSON"),
+        (["edit", run, "--fact=food_due=a lot", "--reason=x"], "food_due=a lot is not JSON"),
     ):
         with pytest.raises(CommandError, match=sentence):
             by_hand(*arguments)
