@@ -10,6 +10,7 @@ from devstack.stripe_sandbox.faults import EVENT_KINDS, KINDS
 from devstack.stripe_sandbox.resources import (
     accounts,
     payment_intents,
+    payouts,
     refunds,
     webhook_endpoints,
 )
@@ -64,6 +65,9 @@ def _answer(sandbox: "Sandbox", request: "Request") -> Any:
         case "POST", ["_sandbox", "listen"]:
             with sandbox.changing():
                 return webhook_endpoints.listen(sandbox.call(), _json(request))
+        case "POST", ["_sandbox", "payouts"]:
+            with sandbox.changing():
+                return payouts.pay_out_all(sandbox.call(), _json(request))
     raise UnknownUrl(request.method, request.path)
 
 
@@ -83,6 +87,20 @@ def _lapse(call: Call, name: str, wanted: Json) -> Json:
     return call.open("payment_intent", name)
 
 
+def _at_the_dashboard(call: Call, name: str, wanted: Json) -> Json:
+    """Somebody else cancels or captures an intent under us: `do` is cancel or capture, the latter
+    with an `amount`. https://docs.stripe.com/payments/place-a-hold-on-a-payment-method#capture-funds
+    """
+    match wanted:
+        case {"do": "cancel"}:
+            return payment_intents.cancel(call, name)
+        case {"do": "capture", "amount": int(amount)}:
+            return payment_intents.capture(call.with_params({"amount_to_capture": amount}), name)
+        case {"do": "capture"}:
+            return payment_intents.capture(call, name)
+    raise InvalidRequest("do must be cancel or capture.", param="do")
+
+
 def _resolve(call: Call, name: str, wanted: Json) -> Json:
     """A refund's `status` becomes succeeded or failed, the latter with a `failure_reason`."""
     refund = call.open("refund", name)
@@ -99,6 +117,8 @@ _HANDS: dict[str, Callable[[Call, str, Json], Json]] = {
     "authenticate": pages.authenticate,
     "events": webhook_endpoints.resend,
     "lapse": _lapse,
+    "payment_intents": _at_the_dashboard,
+    "payouts": payouts.resolve,
     "refunds": _resolve,
     "webhook_endpoints": webhook_endpoints.roll,
 }

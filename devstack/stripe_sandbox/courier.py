@@ -10,6 +10,7 @@ import queue
 import threading
 import time
 import traceback
+from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -31,15 +32,24 @@ class _Job:
 
 
 class Courier:
-    """One thread that looks what is due, and others that carry it out."""
+    """One thread that looks what is due, and others that carry it out.
+
+    The first also lets the sandbox's time pass, so that what happens by itself is told of.
+    """
 
     def __init__(
-        self, store: Store, faults: Faults, settings: SettingsBook, stopping: threading.Event
+        self,
+        store: Store,
+        faults: Faults,
+        settings: SettingsBook,
+        stopping: threading.Event,
+        let_time_pass: Callable[[], None],
     ) -> None:
         self._store = store
         self._faults = faults
         self._settings = settings
         self._stopping = stopping
+        self._let_time_pass = let_time_pass
         self._wake = threading.Event()
         self._attempted = threading.Condition()
         self._jobs: queue.SimpleQueue[_Job] = queue.SimpleQueue()
@@ -69,10 +79,10 @@ class Courier:
             request_id,
         )
 
-    def _until_the_end(self, work: "object") -> None:
+    def _until_the_end(self, work: Callable[[], None]) -> None:
         while not self._stopping.is_set():
             try:
-                work()  # type: ignore[operator]
+                work()
             except Exception:
                 if not self._stopping.is_set():  # else the store was closed under this thread
                     traceback.print_exc()
@@ -81,6 +91,7 @@ class Courier:
     def _look(self) -> None:
         self._wake.wait(self._until_next())
         self._wake.clear()
+        self._let_time_pass()
         for delivery, event, judged in self._store.rows(
             "SELECT d.id, o.body, d.judged FROM delivery d JOIN object o ON o.id = d.event "
             "WHERE d.state = 'pending' AND d.next_at <= ? ORDER BY d.id",
@@ -94,7 +105,10 @@ class Courier:
                 self._jobs.put(job)
 
     def _until_next(self) -> float:
-        ((due,),) = self._store.rows("SELECT min(next_at) FROM delivery WHERE state = 'pending'")
+        ((due,),) = self._store.rows(
+            "SELECT min(at) FROM (SELECT min(next_at) AS at FROM delivery WHERE state = 'pending' "
+            "UNION ALL SELECT min(at) FROM due)"
+        )
         return _FOREVER if due is None else max(due - self._settings.exact_clock(), 0)
 
     def _judge(self, delivery: int, event: Json) -> _Job | None:

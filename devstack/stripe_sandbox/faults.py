@@ -30,6 +30,8 @@ KINDS = {
     "drop_reply": "the connection is reset after the effect is committed",
     "conflict": "409 idempotency_key_in_use; nothing happens, nothing is stored",
     "rate_limit": "429 rate_limit, or the `code` lock_timeout; nothing happens, nothing is stored",
+    "refuse": "the `status` (400) and the `code` that you name, stored; nothing happens",
+    "lapse_at_capture": "the hold turns out to have lapsed: 400 with `code`, and it is canceled",
     "decline_capture": "402 card_declined to a capture; the hold stands, no money moves",
     "webhook_first": "the reply waits until what the request gave rise to was delivered once, or "
     "for `seconds` (10)",
@@ -45,7 +47,12 @@ EVENT_KINDS = {
     "webhook_delayed": "the event is delivered `seconds` later",
 }
 _MOST_COPIES = 100
-_CODES = ("rate_limit", "lock_timeout")
+_OF_CAPTURES = ("decline_capture", "lapse_at_capture")
+_CODES = {
+    "rate_limit": ("rate_limit", "lock_timeout"),
+    # https://docs.stripe.com/error-codes
+    "lapse_at_capture": ("charge_expired_for_capture", "capture_charge_authorization_expired"),
+}
 _MATCHERS = {"method", "path", "metadata", "param"}
 _EVENT_MATCHERS = {"type", "account", "metadata"}
 
@@ -69,7 +76,9 @@ class Fault:
     times: int | None = 1
     probability: float = 1.0
     seconds: float = 0.0
-    code: str = "rate_limit"
+    code: str = ""
+    status: int = 400
+    should_retry: bool | None = None  # the header Stripe-Should-Retry of the refusal
     copies: int = 2
     met: int = 0
     id: int = 0
@@ -79,7 +88,7 @@ class Fault:
         wanted = self.match
         if self.kind in EVENT_KINDS:
             return False
-        if self.kind == "decline_capture" and not target.path.endswith("/capture"):
+        if self.kind in _OF_CAPTURES and not target.path.endswith("/capture"):
             return False
         if wanted.get("method", target.method).upper() != target.method:
             return False
@@ -120,10 +129,18 @@ class Fired:
     after: float = 0.0  # seconds to wait between effect and reply
     stored_500: str = ""  # "before" or "after" the effect
     drop: str = ""  # "request" or "reply"
-    decline_capture: bool = False
+    capture_fails: str = ""  # "declined", or the code of a lapsed hold
+    answer: ApiError | None = None  # what the endpoint answers, and stores, in place of an effect
     webhook_first: float = 0.0  # seconds to wait for the webhooks of this request
 
     def add(self, fault: Fault, key: str) -> None:
+        self._take(fault, key)
+        for error in (self.refusal, self.answer):
+            if error and fault.should_retry is not None:
+                # https://docs.stripe.com/error-low-level#idempotency
+                error.headers["Stripe-Should-Retry"] = str(fault.should_retry).lower()
+
+    def _take(self, fault: Fault, key: str) -> None:
         match fault.kind:
             case "latency":
                 self.after += fault.seconds
@@ -136,7 +153,13 @@ class Fired:
             case "webhook_first":
                 self.webhook_first = fault.seconds or 10.0
             case "decline_capture":
-                self.decline_capture = True
+                self.capture_fails = "declined"
+            case "lapse_at_capture":
+                self.capture_fails = fault.code
+            case "refuse":
+                kind = "card_error" if fault.status == 402 else "invalid_request_error"
+                text = f"The fault {fault.id} of this sandbox refuses it: {fault.code or 'no code'}"
+                self.answer = ApiError(fault.status, text, kind=kind, code=fault.code or None)
             case "conflict":
                 self.refusal = KeyInUse(key)
             case "rate_limit":
@@ -221,16 +244,21 @@ def _fault_from(wanted: dict[str, Any]) -> Fault:
     if kind not in kinds:
         raise InvalidRequest(f"kind must be one of {', '.join(kinds)}.", param="kind")
     matchers = _EVENT_MATCHERS if kind in EVENT_KINDS else _MATCHERS
-    known = {"kind", "match", "times", "probability", "seconds", "code", "copies"}
+    known = {"kind", "match", "times", "probability", "seconds", "code", "copies", "status"} | {
+        "should_retry"
+    }
     for name in wanted.keys() - known:
         raise InvalidRequest(f"A fault has no {name}.", param=name)
-    fault = Fault(**wanted)
+    codes = _CODES.get(kind, ())
+    fault = Fault(**({"code": codes[0]} if codes else {}) | wanted)
     sound = {
         "match": isinstance(fault.match, dict) and fault.match.keys() <= matchers,
         "times": fault.times is None or (type(fault.times) is int and fault.times > 0),
         "probability": isinstance(fault.probability, int | float) and 0 <= fault.probability <= 1,
         "seconds": isinstance(fault.seconds, int | float) and fault.seconds >= 0,
-        "code": fault.code in _CODES,
+        "code": isinstance(fault.code, str) and (not codes or fault.code in codes),
+        "status": type(fault.status) is int and 400 <= fault.status <= 499,
+        "should_retry": fault.should_retry in (None, True, False),
         "copies": type(fault.copies) is int and 1 <= fault.copies <= _MOST_COPIES,
     }
     for name, holds in sound.items():

@@ -1,7 +1,7 @@
 """What happens by itself when the sandbox's clock comes to it.
 
-Captured money becomes available, the refunds of some test cards resolve, holds lapse. Nothing runs
-in the background: each request first lets the time pass that has passed.
+Captured money becomes available, the refunds of some test cards resolve, holds lapse. Each request
+first lets the time pass that has passed; the courier does so when nobody asks.
 """
 
 from devstack.stripe_sandbox.resources import balance, payment_intents, refunds

@@ -31,7 +31,8 @@ class Call:
     idempotency_key: str | None = None
     account: str | None = None  # the connected account that the request speaks for
     origin: str = ""  # where the client has found this server
-    declines_capture: bool = False  # a fault: the bank refuses to pay what it held
+    capture_fails: str = ""  # a fault: "declined", or the code of a hold that has lapsed unseen
+    quiet: bool = False  # what is planted for reconciliation to find is told to nobody
 
     def load(self, kind: str, name: str, param: str) -> Json:
         """The object that a parameter names. Raises ResourceMissing (400)."""
@@ -55,6 +56,8 @@ class Call:
         `account` is the connected account that it happened to, if not the platform.
         https://docs.stripe.com/connect/webhooks
         """
+        if self.quiet:
+            return
         data: Json = {"object": obj}
         if previous is not None:
             data["previous_attributes"] = previous

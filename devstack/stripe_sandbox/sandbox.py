@@ -36,6 +36,7 @@ from devstack.stripe_sandbox.resources import (
     events,
     payment_intents,
     payment_methods,
+    payouts,
     refunds,
     setup_intents,
     transfer_reversals,
@@ -57,6 +58,7 @@ _RESOURCES = (
     accounts,
     transfers,
     transfer_reversals,
+    payouts,
     events,
     webhook_endpoints,
 )
@@ -97,7 +99,9 @@ class Sandbox:
         self.faults = Faults(self.store)
         self.stopping = threading.Event()
         self._keys = Keys(self.store)
-        self.courier = Courier(self.store, self.faults, self.settings, self.stopping)
+        self.courier = Courier(
+            self.store, self.faults, self.settings, self.stopping, self.let_time_pass
+        )
         self._router = Router([route for module in _RESOURCES for route in module.ROUTES])
 
     def answer(self, request: Request) -> Reply:
@@ -184,7 +188,7 @@ class Sandbox:
             idempotency_key=key.key if key else None,
             account=work.request.headers.get("stripe-account"),
             origin=f"http://{work.request.headers.get('host', '')}",
-            declines_capture=work.fired.decline_capture,
+            capture_fails=work.fired.capture_fails,
         )
         if work.request.method == "GET":
             with self.store.reading():
@@ -252,6 +256,8 @@ def _run(call: Call, work: _Work) -> Reply:
     if work.fired.stored_500 == "before":
         return failed
     try:
+        if work.fired.answer:
+            raise work.fired.answer
         result: Any = work.route.handler(call, *work.ids)
         reply = Reply(200, json.dumps(expanded(call.store, result, call.params.get("expand", []))))
     except RefusedParameter:

@@ -30,6 +30,7 @@ CLASSES: dict[str, type[stripe.StripeObject]] = {
     "payment_method": stripe.PaymentMethod,
     "payment_intent": stripe.PaymentIntent,
     "charge": stripe.Charge,
+    "payout": stripe.Payout,
     "refund": stripe.Refund,
     "setup_intent": stripe.SetupIntent,
     "setup_attempt": stripe.SetupAttempt,
@@ -113,6 +114,7 @@ def test_a_sale_paid_out_and_back_has_stripes_shape(
         f"refunds/{refund.id}",
         f"transfers/{transfer.id}",
         f"transfers/{transfer.id}/reversals/{reversal.id}",
+        f"payouts/{sandbox.control('POST', 'payouts', {})['data'][0]['id']}",
         "balance",
     ):
         obj = sandbox.get(f"/v1/{path}")

@@ -25,6 +25,7 @@ from devstack.stripe_sandbox.routes import Call, Route
 from devstack.stripe_sandbox.store import Json
 
 _LINK_LIFETIME = 300  # seconds
+_REQUIREMENTS = {"disabled_reason", "currently_due", "past_due", "current_deadline"}
 _STATUSES = ("active", "inactive", "pending")
 
 
@@ -105,8 +106,10 @@ def change(call: Call, name: str, wanted: Json) -> Json:
     """What befalls an account outside of our calls, by the sandbox's own endpoint.
 
     `transfers`: active, inactive or pending · `payouts_enabled` · `disabled_reason` ·
-    `currently_due`: a list · `pay_out`: its whole available balance goes to its bank ·
-    `deauthorized`: it leaves the platform. https://docs.stripe.com/connect/handling-api-verification
+    `currently_due`, `past_due`: lists · `current_deadline`: a time ·
+    `pay_out`: its whole available balance goes to its bank ·
+    `deauthorized`: it leaves the platform.
+    https://docs.stripe.com/connect/handling-api-verification
     """
     account = call.open("account", name)
     _check(wanted)
@@ -132,7 +135,7 @@ def _apply(account: Json, wanted: Json) -> Json:
     new = {field: wanted[field] for field in ("payouts_enabled",) if field in wanted}
     if "transfers" in wanted:
         new["capabilities"] = account["capabilities"] | {"transfers": wanted["transfers"]}
-    asked = {field: wanted[field] for field in {"disabled_reason", "currently_due"} & wanted.keys()}
+    asked = {field: wanted[field] for field in _REQUIREMENTS & wanted.keys()}
     if asked:
         new["requirements"] = account["requirements"] | asked
     for field, value in new.items():
@@ -164,6 +167,8 @@ def _check(wanted: Json) -> None:
         "payouts_enabled": lambda value: isinstance(value, bool),
         "disabled_reason": lambda value: value is None or isinstance(value, str),
         "currently_due": lambda value: isinstance(value, list),
+        "past_due": lambda value: isinstance(value, list),
+        "current_deadline": lambda value: value is None or type(value) is int,
         "pay_out": lambda value: isinstance(value, bool),
         "deauthorized": lambda value: isinstance(value, bool),
     }

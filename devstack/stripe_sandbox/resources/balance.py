@@ -14,7 +14,7 @@ from stripe.params import (
 
 from devstack.stripe_sandbox.errors import NoAccess
 from devstack.stripe_sandbox.ids import new_id
-from devstack.stripe_sandbox.lists import PAGE, filters, page
+from devstack.stripe_sandbox.lists import PAGE, Condition, filters, page
 from devstack.stripe_sandbox.routes import Call, Route
 from devstack.stripe_sandbox.store import Json, Store
 
@@ -169,11 +169,17 @@ def retrieve_transaction(call: Call, name: str) -> Json:
 
 
 def list_transactions(call: Call) -> Json:
-    """https://docs.stripe.com/api/balance_transactions/list"""
+    """By `payout` only for automatic ones, as Stripe has it.
+
+    https://docs.stripe.com/api/balance_transactions/list
+    """
+    more: list[Condition] = []
     if "payout" in call.params:
-        call.load("payout", call.params["payout"], "payout")  # there are none here
+        call.load("payout", call.params["payout"], "payout")
+        chosen = "id IN (SELECT balance_transaction FROM paid_out WHERE payout = ?)"
+        more.append((chosen, call.params["payout"]))
     wanted = filters(call, "currency", "source", "type")
-    return page(call, "balance_transaction", "/v1/balance_transactions", wanted)
+    return page(call, "balance_transaction", "/v1/balance_transactions", wanted, more)
 
 
 _URL = "/v1/balance_transactions"

@@ -99,8 +99,11 @@ def capture(call: Call, name: str) -> Json:
             "amount_to_capture",
         )
     metadata = merged(intent["metadata"], call.params.get("metadata"))
-    if call.declines_capture:
+    if call.capture_fails == "declined":
         raise _declined_at_capture(intent)
+    if call.capture_fails:
+        lapse(call, name)
+        raise _lapsed_at_capture(call.open("payment_intent", name), call.capture_fails)
     charges.capture(call, call.load("charge", intent["latest_charge"], "latest_charge"), amount)
     intent |= {
         "status": "succeeded",
@@ -159,6 +162,20 @@ def _end(call: Call, intent: Json, reason: str | None) -> Json:
     call.store.update(intent)
     call.emit("payment_intent.canceled", intent)
     return intent
+
+
+def _lapsed_at_capture(intent: Json, code: str) -> InvalidRequest:
+    """The fault `lapse_at_capture`: the bank gave the hold up before Stripe knew.
+
+    https://docs.stripe.com/error-codes#charge-expired-for-capture
+    """
+    return InvalidRequest(
+        "The charge cannot be captured as the authorization has expired. Auth and capture charges "
+        "must be captured within a set number of days (7 by default).",
+        code,
+        charge=intent["latest_charge"],
+        payment_intent=intent,
+    )
 
 
 def _declined_at_capture(intent: Json) -> CardDeclined:
