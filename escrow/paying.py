@@ -21,6 +21,15 @@ def drawn(hold: Hold, code: Code, owner: UUID | None, amount: int) -> list[Line]
     ]
 
 
+def restored(hold: Hold, code: Code, owner: UUID | None, amount: int) -> list[Line]:
+    """Owe `owner` this much again; what they owe us is settled first. Needs `locked`."""
+    settled = min(amount, balance(Code.PAYEE_RECEIVABLE, order_id=hold.order_id, owner=owner))
+    return [
+        Line(Code.PAYEE_RECEIVABLE, Side.CREDIT, settled, owner=owner),
+        Line(code, Side.CREDIT, amount - settled, owner=owner),
+    ]
+
+
 @transaction.atomic(savepoint=False)
 def pay_out(
     *, order_id: UUID, owner: UUID, code: Code | str, amount: int, operation_id: UUID
@@ -59,7 +68,6 @@ def reverse_payout(
     key = key_of(order_id, JournalKind.REVERSE_PAYOUT, str(operation_id))
     if booked(key):
         return
-    settled = min(amount, balance(Code.PAYEE_RECEIVABLE, order_id=order_id, owner=owner))
     book(
         key=key,
         kind=JournalKind.REVERSE_PAYOUT,
@@ -68,8 +76,7 @@ def reverse_payout(
         operation_id=operation_id,
         lines=[
             Line(Code.STRIPE_CLEARING, Side.DEBIT, amount),
-            Line(Code.PAYEE_RECEIVABLE, Side.CREDIT, settled, owner=owner),
-            Line(Code(code), Side.CREDIT, amount - settled, owner=owner),
+            *restored(hold, Code(code), owner, amount),
         ],
     )
     _told("payout.reversed", hold, owner, code, amount)

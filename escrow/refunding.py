@@ -1,5 +1,6 @@
 """Refunding: promised to the customer, then sent by Stripe, or not after all."""
 
+from collections.abc import Iterable
 from typing import TypedDict
 from uuid import UUID
 
@@ -9,9 +10,9 @@ from django.db.models import F
 from campusg.money import formatted
 from escrow.chart import ESCROW, Code, Side
 from escrow.errors import MoreThanCaptured, NoHold
-from escrow.ledger import Line, book, booked, key_of, mirrored, post
+from escrow.ledger import Line, book, booked, key_of
 from escrow.models import PAID, Entry, Hold, HoldStatus, Journal, JournalKind, Shares
-from escrow.paying import drawn
+from escrow.paying import drawn, restored
 from escrow.settling import locked
 from events.services import record
 
@@ -107,7 +108,10 @@ def refund_done(*, order_id: UUID, operation_id: UUID) -> None:
 
 @transaction.atomic(savepoint=False)
 def refund_failed(*, order_id: UUID, operation_id: UUID) -> None:
-    """Stripe will not send the refund: take the promise back; without one, do nothing."""
+    """Stripe will not send the refund: take the promise back; without one, do nothing.
+
+    Not its mirror: a payout that was made or reversed meanwhile may have moved what is owed.
+    """
     key = key_of(order_id, JournalKind.REFUND_FAILED, str(operation_id))
     hold = Hold.objects.select_for_update().filter(order_id=order_id).first()
     if hold is None or booked(key):
@@ -115,16 +119,15 @@ def refund_failed(*, order_id: UUID, operation_id: UUID) -> None:
     promise = _find_promise(order_id, operation_id)
     if promise is None:
         return
-    entries = list(promise.entries.select_related("account"))
-    _count(hold, _shares_of(hold, entries), by=-1)
-    post(
+    shares = _shares_of(hold, promise.entries.select_related("account"))
+    _count(hold, shares, by=-1)
+    book(
         key=key,
         kind=JournalKind.REFUND_FAILED,
         order_id=order_id,
         currency=hold.currency,
-        legs=mirrored(entries),
         operation_id=operation_id,
-        reverses=promise.id,
+        lines=[Line(Code.REFUND_IN_FLIGHT, Side.DEBIT, sum(shares)), *_put_back(hold, shares)],
     )
 
 
@@ -155,7 +158,18 @@ def _taken(hold: Hold, shares: Shares) -> list[Line]:
     ]
 
 
-def _shares_of(hold: Hold, entries: list[Entry]) -> Shares:
+def _put_back(hold: Hold, shares: Shares) -> list[Line]:
+    """To where it would stand now, had it never been taken."""
+    if hold.status == HoldStatus.CAPTURED:
+        return [Line(code, Side.CREDIT, n) for code, n in zip(ESCROW, shares, strict=True)]
+    return [
+        *restored(hold, Code.RESTAURANT_PAYABLE, hold.restaurant_id, shares.food),
+        *restored(hold, Code.RUNNER_PAYABLE, hold.runner_id, shares.delivery),
+        Line(Code.PLATFORM_REVENUE, Side.CREDIT, shares.platform),
+    ]
+
+
+def _shares_of(hold: Hold, entries: Iterable[Entry]) -> Shares:
     """What a promise took of each share."""
     taken = dict.fromkeys(Shares._fields, 0)
     for entry in entries:

@@ -116,6 +116,28 @@ def test_a_refund_that_failed_leaves_everything_as_it_was(make):
     give_back(order, **SHARES)
 
 
+@pytest.mark.parametrize("meanwhile", [pay_out, reverse_payout])
+def test_a_refund_that_failed_owes_again_whatever_a_payout_did_meanwhile(meanwhile):
+    order, operation_id = released(), new_id()
+    if meanwhile is reverse_payout:
+        pay(order)
+    give_back(order, operation_id, food=1250)
+    pay(order, by=meanwhile)
+    refund_failed(order_id=order["order_id"], operation_id=operation_id)
+    commit_checks()
+    owed = 1250 if meanwhile is reverse_payout else 0
+    assert standing(order).get(Code.RESTAURANT_PAYABLE, 0) == owed
+    assert Code.PAYEE_RECEIVABLE not in standing(order)
+
+
+def test_a_refund_from_escrow_that_failed_after_the_release_is_passed_on_too():
+    order, operation_id = captured(), new_id()
+    give_back(order, operation_id, food=250)
+    release(**order)
+    refund_failed(order_id=order["order_id"], operation_id=operation_id)
+    assert standing(order) == {Code.RESTAURANT_PAYABLE: 1250, Code.RUNNER_PAYABLE: 399}
+
+
 def test_a_refund_nobody_promised_is_not_sent():
     with pytest.raises(NoHold, match="No refund was promised"):
         refund_done(order_id=released()["order_id"], operation_id=new_id())
