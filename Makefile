@@ -6,6 +6,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+# Processes that share the tests, each with servers of its own.
+JOBS ?= 2
 
 help:  ## List these targets.
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -17,10 +19,10 @@ up: $(READY)  ## Run everything here until Ctrl-C: servers, web, workers, beat. 
 	@$(BIN)/python manage.py devstack up
 
 test: $(READY)  ## Run the tests on real embedded servers. ARGS="-m race" hands arguments to pytest.
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n $(JOBS) $(ARGS)
 
-races: $(READY)  ## Every race 200 times over, where `make test` runs 5 or 20 rounds.
-	@RACE_ROUNDS=200 $(BIN)/python -m pytest -m race --timeout 1800 $(ARGS)
+races: $(READY)  ## Every race 200 times over, where `make test` runs 20 rounds.
+	@RACE_ROUNDS=200 $(BIN)/python -m pytest -n $(JOBS) -m race --timeout 1800 $(ARGS)
 
 check: $(READY)  ## Lint, types, who imports whom, migrations, deployment settings, generated docs.
 	$(BIN)/ruff check .

@@ -14,6 +14,8 @@ from celery import current_app
 from django.db import connection
 from django.test.utils import setup_databases
 
+from tests import stack
+
 ROOT = Path(__file__).resolve().parent.parent
 T = TypeVar("T")
 
@@ -21,15 +23,29 @@ T = TypeVar("T")
 #: Folders and files whose tests start processes.
 PROCESSES = ("devstack", "stripe_sandbox", "api", "test_architecture.py", "test_bench.py")
 SLOW = {"story", "race", "contract", "schedule", "process"}
+#: Which workers a test asks for, by its fixture; they come in this order, those without first.
+STAFFING = ("new_worker", "no_worker", "worker", "staff")
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what is quick, so that `pytest -m quick` is what people run all day."""
+    """Mark what is quick, so that `pytest -m quick` is what people run all day.
+
+    And put tests that want the same workers together, after those that want none: starting a
+    worker takes longer than most tests, and what is committed stays for the tests after.
+    """
+    items.sort(key=staffing)
     for item in items:
         if item.path.relative_to(ROOT / "tests").parts[0] in PROCESSES:
             item.add_marker("process")
         if not SLOW.intersection(mark.name for mark in item.iter_markers()):
             item.add_marker("quick")
+
+
+def staffing(item: pytest.Item) -> int:
+    """The place of its fixture in STAFFING; 0 for tests that mind no worker."""
+    names = getattr(item, "fixturenames", ())
+    return next((n for n, name in enumerate(STAFFING, 1) if name in names), 0)
 
 
 def eventually(condition: Callable[[], T], *, within: float = 20.0, every: float = 0.02) -> T:
@@ -68,7 +84,7 @@ class Worker:
     def __init__(self, *arguments: str, **environment: str) -> None:
         self.arguments = arguments
         self.environment = environment
-        self.log = ROOT / ".campusg" / "test" / f"worker-{id(self)}.log"
+        self.log = stack.current.folder / f"worker-{id(self)}.log"
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> "Worker":
@@ -86,8 +102,9 @@ class Worker:
     def kill(self) -> None:
         """SIGKILL the whole process group, as a power cut would."""
         assert self.process is not None
-        self.signal(signal.SIGKILL)
-        self.process.wait()
+        if self.process.poll() is None:
+            self.signal(signal.SIGKILL)
+            self.process.wait()
         self.log.unlink(missing_ok=True)
 
     def signal(self, number: signal.Signals) -> None:
@@ -142,7 +159,7 @@ class Staff:
     def nobody(self) -> None:
         """Send the regular worker home, and forget what lies in the broker: messages are hints."""
         if self.regular is not None:
-            self.regular.stop()
+            self.regular.kill()
         self.regular = None
         forget_messages()
 
@@ -178,5 +195,5 @@ def new_worker(committed_db: None, staff: Staff) -> Iterator[Callable[..., Worke
 
     yield make
     for one in made:
-        one.stop()
+        one.kill()
     forget_messages()

@@ -1,5 +1,6 @@
 """The servers of a test run, as a pytest plugin: started before Django reads its settings."""
 
+import argparse
 import os
 from collections.abc import Generator
 from itertools import count
@@ -33,9 +34,17 @@ current = numbered(1)
 def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None, None, None]:
     """A wrapper goes before every plain hook, pytest-django's reading of the settings included."""
     options = early_config.known_args_namespace
-    if not (options.help or options.version or options.collectonly):
+    if hands_out(options):
+        # Its processes hear of the plugins in addopts too late, after Django's settings.
+        os.environ["PYTEST_PLUGINS"] = __name__
+    elif not (options.help or options.version or options.collectonly):
         start()
     return (yield)
+
+
+def hands_out(options: argparse.Namespace) -> bool:
+    """Whether this process only hands tests out (`pytest -n 2`), so that others need servers."""
+    return bool(getattr(options, "numprocesses", 0)) and "PYTEST_XDIST_WORKER" not in os.environ
 
 
 def start() -> None:

@@ -19,6 +19,7 @@ from campusg.api.tasks import forget
 from campusg.ids import new_id
 from orders.models import Order
 from sagas.models import Run
+from tests import stack
 from tests.api.conftest import Client, problem
 from tests.conftest import ROOT, eventually, test_database_url
 from tests.factories import a_customer, a_menu_item, a_restaurant
@@ -168,7 +169,7 @@ def test_while_the_first_is_at_work_the_second_is_told_to_come_back(committed_db
 def server(committed_db):
     """The site as production runs it: gunicorn, two processes of eight threads."""
     port = free_port()
-    log = ROOT / ".campusg" / "test" / "gunicorn.log"
+    log = stack.current.folder / "gunicorn.log"
     with log.open("wb") as out:
         process = subprocess.Popen(
             [sys.executable, "-m", "gunicorn", "campusg.wsgi", "-w", "2", "--threads", "8",

@@ -17,8 +17,8 @@ from tests.factories import a_customer
 from tests.threads import at_once
 
 pytestmark = [pytest.mark.race, pytest.mark.usefixtures("no_worker")]
-# Each round of requests is as many rounds of the services below, which have their own races.
-ROUNDS = max(1, int(os.environ.get("RACE_ROUNDS", "20")) // 10)
+ROUNDS = int(os.environ.get("RACE_ROUNDS", "20"))
+rounds = pytest.mark.parametrize("round_", range(ROUNDS))
 
 
 def told(order):
@@ -26,24 +26,29 @@ def told(order):
     return Counter(of_order.values_list("type", flat=True))
 
 
-def test_of_fifty_runners_one_is_told_200():
-    runners, customer = [a_runner() for _ in range(50)], a_customer()
-    for _ in range(ROUNDS):
-        order = delivered(customer, runners[0], OrderStatus.CREATED)
-        asked = at_once([partial(Client(runner).act, order.id, "accept") for runner in runners])
-        assert Counter(response.status_code for response in asked) == {200: 1, 409: 49}
-        (winner,) = (
-            runner for runner, response in zip(runners, asked, strict=True)
-            if response.status_code == 200
-        )  # fmt: skip
-        assert Order.objects.get(pk=order.pk).runner_id == winner.id
-        assert told(order)["order.accepted"] == 1
-        assert Run.objects.filter(key__startswith=str(order.id)).count() == 1
+@pytest.fixture(scope="module")
+def runners(django_db_setup, django_db_blocker):
+    with django_db_blocker.unblock():
+        return [a_runner() for _ in range(50)]
+
+
+@rounds
+def test_of_fifty_runners_one_is_told_200(runners, round_):
+    order = delivered(a_customer(), runners[0], OrderStatus.CREATED)
+    asked = at_once([partial(Client(runner).act, order.id, "accept") for runner in runners])
+    assert Counter(response.status_code for response in asked) == {200: 1, 409: 49}
+    (winner,) = (
+        runner for runner, response in zip(runners, asked, strict=True)
+        if response.status_code == 200
+    )  # fmt: skip
+    assert Order.objects.get(pk=order.pk).runner_id == winner.id
+    assert told(order)["order.accepted"] == 1
+    assert Run.objects.filter(key__startswith=str(order.id)).count() == 1
 
 
 def test_of_two_who_saw_the_same_version_one_acts():
     runner, customer = a_runner(), a_customer()
-    for _ in range(ROUNDS * 5):
+    for _ in range(ROUNDS):
         order = delivered(customer, runner, OrderStatus.ACCEPTED)
         seen = {"If-Match": '"3"'}
         url, body = f"/api/orders/{order.id}/status", {"status": "PLACED"}
