@@ -29,6 +29,9 @@ class TestCard:
     attaches: bool = True
     refund: str = ""  # what becomes of its refunds later: "fails" or "waits", then succeeds
     bypasses_pending: bool = False
+    # What its bank does after the charge was captured: "chargeback", "not_received", "inquiry" or
+    # "warning". https://docs.stripe.com/testing#disputes
+    afterwards: str = ""
     # When its bank wants 3-D Secure: "always", "unless_set_up", or "on_session" only.
     # https://docs.stripe.com/testing#regulatory-cards
     authenticates: str = ""
@@ -43,6 +46,10 @@ _CARDS = (
     TestCard("4242424242424242", "visa"),
     TestCard("5555555555554444", "mastercard", "mastercard"),
     TestCard("4000000000000077", "bypassPending", bypasses_pending=True),
+    TestCard("4000000000000259", "createDispute", afterwards="chargeback"),
+    TestCard("4000000000002685", "createDisputeProductNotReceived", afterwards="not_received"),
+    TestCard("4000000000001976", "createDisputeInquiry", afterwards="inquiry"),
+    TestCard("4000000000005423", "createIssuerFraudRecord", afterwards="warning"),
     TestCard("4000000000005126", "refundFail", refund="fails"),
     TestCard("4000000000007726", "pendingRefund", refund="waits"),
     TestCard(

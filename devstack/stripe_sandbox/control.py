@@ -9,6 +9,8 @@ from devstack.stripe_sandbox.errors import ApiError, InvalidRequest, UnknownUrl
 from devstack.stripe_sandbox.faults import EVENT_KINDS, KINDS
 from devstack.stripe_sandbox.resources import (
     accounts,
+    disputes,
+    fraud_warnings,
     payment_intents,
     payouts,
     refunds,
@@ -115,7 +117,10 @@ def _resolve(call: Call, name: str, wanted: Json) -> Json:
 _HANDS: dict[str, Callable[[Call, str, Json], Json]] = {
     "accounts": accounts.change,
     "authenticate": pages.authenticate,
+    "charge_back": disputes.open_against,
+    "disputes": disputes.decide,
     "events": webhook_endpoints.resend,
+    "fraud_warnings": fraud_warnings.warn,
     "lapse": _lapse,
     "payment_intents": _at_the_dashboard,
     "payouts": payouts.resolve,

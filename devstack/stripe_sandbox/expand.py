@@ -18,6 +18,12 @@ _EXPANDABLE: dict[str, dict[str, str]] = {
         "customer": "customer",
         "payment_intent": "payment_intent",
     },
+    "dispute": {"charge": "charge", "payment_intent": "payment_intent"},
+    "radar.early_fraud_warning": {"charge": "charge", "payment_intent": "payment_intent"},
+    "payout": {
+        "balance_transaction": "balance_transaction",
+        "failure_balance_transaction": "balance_transaction",
+    },
     "refund": {
         "balance_transaction": "balance_transaction",
         "charge": "charge",

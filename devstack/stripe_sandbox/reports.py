@@ -73,7 +73,8 @@ _FEES = (
     "JOIN object source ON source.id = json_extract(txn.body, '$.source') "
     "JOIN object ch ON ch.kind = 'charge' "
     "AND ch.id IN (source.id, json_extract(source.body, '$.charge')) "
-    "WHERE txn.kind = 'balance_transaction' AND json_extract(txn.body, '$.fee') <> 0 GROUP BY 1, 2"
+    "WHERE txn.kind = 'balance_transaction' AND json_extract(txn.body, '$.fee') <> 0 "
+    "AND json_extract(txn.body, '$.type') <> 'adjustment' GROUP BY 1, 2"
 )
 
 
@@ -137,10 +138,11 @@ def totals(store: Store) -> dict[str, Any]:
 
 
 def money(store: Store) -> dict[str, dict[str, int]]:
-    """Sums in minor units by currency: captured - refunded - fees - transferred + reversed is the
-    whole balance, unless refunds wait for it."""
+    """Sums in minor units by currency: captured - refunded - fees - transferred + reversed -
+    disputed - paid_out is the whole balance, unless refunds wait for it. `disputed` is what
+    disputes have cost, with their fees, less what was won back."""
     found: dict[str, dict[str, int]] = {}
-    names = ("captured", "refunded", "fees", "transferred", "reversed")
+    names = ("captured", "refunded", "fees", "transferred", "reversed", "disputed", "paid_out")
     for order in orders(store):
         sums = found.setdefault(order["currency"], dict.fromkeys(names, 0))
         sums["captured"] += order["captured"]
@@ -148,6 +150,16 @@ def money(store: Store) -> dict[str, dict[str, int]]:
         sums["fees"] += order["fee"]
         sums["transferred"] += sum(order["transferred"].values())
         sums["reversed"] += order["reversed"]
+    for name, types in (
+        ("disputed", "('adjustment')"),
+        ("paid_out", "('payout', 'payout_failure')"),
+    ):
+        for currency, net in store.rows(
+            "SELECT json_extract(body, '$.currency'), -sum(json_extract(body, '$.net')) "
+            f"FROM object WHERE kind = 'balance_transaction' "
+            f"AND json_extract(body, '$.type') IN {types} GROUP BY 1"
+        ):
+            found.setdefault(currency, dict.fromkeys(names, 0))[name] = net
     return found
 
 

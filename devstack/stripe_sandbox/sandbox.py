@@ -33,7 +33,9 @@ from devstack.stripe_sandbox.resources import (
     balance,
     charges,
     customers,
+    disputes,
     events,
+    fraud_warnings,
     payment_intents,
     payment_methods,
     payouts,
@@ -59,6 +61,8 @@ _RESOURCES = (
     transfers,
     transfer_reversals,
     payouts,
+    disputes,
+    fraud_warnings,
     events,
     webhook_endpoints,
 )

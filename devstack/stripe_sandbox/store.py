@@ -56,6 +56,7 @@ CREATE INDEX IF NOT EXISTS balance_by_status ON object (kind, json_extract(body,
 INDEXED = {
     "balance_transaction": ("source", "type"),
     "charge": ("customer", "payment_intent", "transfer_group"),
+    "dispute": ("charge", "payment_intent"),
     "event": ("type",),
     "payment_intent": ("customer",),
     "payment_method": ("customer",),

@@ -141,6 +141,23 @@ def test_an_account_has_stripes_shape(
     sandbox.control("POST", f"accounts/{account.id}", change)
 
 
+@pytest.mark.parametrize("status", ["needs_response", "won", "warning_needs_response"])
+def test_a_dispute_and_its_warning_have_stripes_shape(
+    sandbox: RunningSandbox, client: stripe.StripeClient, status: str
+) -> None:
+    charge = sell(client).latest_charge
+    warning = sandbox.control("POST", f"fraud_warnings/{charge}", {})
+    wanted = {"inquiry": status.startswith("warning")}
+    dispute = sandbox.control("POST", f"charge_back/{charge}", wanted)["id"]
+    if status == "won":
+        sandbox.control("POST", f"disputes/{dispute}", {"status": status})
+    check(sandbox.get(f"/v1/disputes/{dispute}"), stripe.Dispute)
+    path = f"/v1/radar/early_fraud_warnings/{warning['id']}"
+    check(sandbox.get(path), stripe.radar.EarlyFraudWarning)
+    for event in sandbox.get("/v1/events?limit=5")["data"]:
+        check(event, stripe.Event)
+
+
 def test_every_event_has_stripes_shape_and_so_has_its_object(
     sandbox: RunningSandbox, client: stripe.StripeClient, customer: stripe.Customer
 ) -> None:

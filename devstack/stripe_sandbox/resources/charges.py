@@ -106,6 +106,8 @@ def _take(call: Call, charge: Json) -> None:
         balance.fee_on(call, amount),
         None if card.bypasses_pending else until,
     )
+    if card.afterwards:
+        call.store.schedule(call.now, card.afterwards, charge["id"])
     charge |= {
         "amount_captured": amount,
         "balance_transaction": balance.record(call, moved),

@@ -10,7 +10,7 @@ from devstack.stripe_sandbox.ids import new_id
 from devstack.stripe_sandbox.lists import PAGE, filters, page
 from devstack.stripe_sandbox.metadata import merged
 from devstack.stripe_sandbox.money import at_least_one, spoken
-from devstack.stripe_sandbox.resources import balance
+from devstack.stripe_sandbox.resources import balance, fraud_warnings
 from devstack.stripe_sandbox.resources.balance import Movement
 from devstack.stripe_sandbox.routes import Call, Route
 from devstack.stripe_sandbox.store import Json
@@ -33,6 +33,7 @@ def create(call: Call) -> Json:
     https://docs.stripe.com/api/refunds/create
     """
     charge = _charge(call)
+    _check_not_disputed(call, charge)
     refund = _blank(call.now, charge, _amount(call, charge)) | {
         "metadata": merged({}, call.params.get("metadata")),
         "reason": call.params.get("reason"),
@@ -53,6 +54,19 @@ def create(call: Call) -> Json:
     call.emit("refund.created", refund)
     call.emit("charge.refunded", charge)
     return refund
+
+
+def _check_not_disputed(call: Call, charge: Json) -> None:
+    """ "If true, it's still possible to refund the disputed payment" (`is_charge_refundable`).
+
+    https://docs.stripe.com/error-codes#charge-disputed
+    """
+    for dispute in call.store.find("dispute", limit=1, fields={"charge": charge["id"]}):
+        if not dispute["is_charge_refundable"] and dispute["status"] != "won":
+            raise InvalidRequest(
+                f"Charge {charge['id']} has been charged back; cannot issue a refund.",
+                "charge_disputed",
+            )
 
 
 def retrieve(call: Call, name: str) -> Json:
@@ -207,6 +221,8 @@ def _count_in(call: Call, charge: Json, amount: int) -> None:
     charge["amount_refunded"] += amount
     charge["refunded"] = charge["amount_refunded"] == charge["amount"]
     call.store.update(charge)
+    if charge["refunded"]:
+        fraud_warnings.settle(call, charge["id"])
 
 
 def _blank(now: int, charge: Json, amount: int, how: str = "refund") -> dict[str, Any]:
