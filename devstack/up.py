@@ -50,19 +50,21 @@ def our_processes(env: dict[str, str], folder: Path, port: int) -> dict[str, Com
         "worker": ["celery", "-A", "campusg", "worker"],
         "beat": ["celery", "-A", "campusg", "beat"],
     }
+    argv = {name: ["-m", *module] for name, module in modules.items()}
+    argv["relay"] = [str(CHECKOUT / "manage.py"), "relay_events"]
     return {
-        name: Command([sys.executable, "-m", *argv], env, folder / f"{name}.log")
-        for name, argv in modules.items()
+        name: Command([sys.executable, *rest], env, folder / f"{name}.log")
+        for name, rest in argv.items()
     }
 
 
 def manage(command: str, env: dict[str, str], folder: Path, say: Say) -> str:
-    """Run one management command to its end; returns what it printed."""
+    """Run one management command, arguments and all, to its end; returns what it printed."""
     say(f"{command} …")
-    log = folder / f"{command}.log"
+    log = folder / f"{command.replace(' ', '-')}.log"
     with log.open("wb") as output:
         done = subprocess.run(
-            [sys.executable, str(CHECKOUT / "manage.py"), command],
+            [sys.executable, str(CHECKOUT / "manage.py"), *command.split()],
             env=env,
             stdin=subprocess.DEVNULL,
             stdout=output,

@@ -1,9 +1,11 @@
 """Clients of the broker: the one place that makes them, every choice that matters spelt out."""
 
+import contextlib
 from typing import Any
 
 from django.conf import settings
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer
+from kafka.errors import KafkaError
 
 #: The longest message we send: what a record may be, and its headers.
 MESSAGE_MAX_BYTES = 80 * 1024
@@ -26,7 +28,7 @@ def producer(**overrides: Any) -> KafkaProducer:
             "acks": "all",
             "max_in_flight_requests_per_connection": 5,
             "linger_ms": 2,
-            "request_timeout_ms": 4000,
+            "request_timeout_ms": int(DELIVERY_TIMEOUT * 500),
             "delivery_timeout_ms": int(DELIVERY_TIMEOUT * 1000),
             "max_block_ms": int(BOOTSTRAP_TIMEOUT * 1000),
             "max_request_size": MESSAGE_MAX_BYTES * 2,
@@ -35,6 +37,14 @@ def producer(**overrides: Any) -> KafkaProducer:
         }
         | overrides,
     )
+
+
+def abandon(producer: KafkaProducer) -> None:
+    """Close it now, whatever it still tries to send."""
+    # Its own close() first waits for that, and when that takes too long it closes nothing.
+    producer._sender.force_close()
+    with contextlib.suppress(KafkaError):
+        producer.close(timeout=1)
 
 
 def consumer(*topics: str, group: str, member: str, **overrides: Any) -> KafkaConsumer:

@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 #: Folders and files whose tests start processes.
 PROCESSES = ("devstack", "stripe_sandbox", "api", "test_architecture.py", "test_bench.py")
-SLOW = {"story", "race", "contract", "schedule", "process"}
+SLOW = {"story", "events", "race", "contract", "schedule", "process"}
 #: Which workers a test asks for, by its fixture; they come in this order, those without first.
 STAFFING = ("new_worker", "no_worker", "worker", "staff")
 

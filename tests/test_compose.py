@@ -15,6 +15,8 @@ COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 OURS = [name for name, service in SERVICES.items() if service["image"] == "campusg"]
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
+#: What has to be done once before anything else starts.
+JOBS = {"migrate", "topics"}
 REQUIRED = re.compile(r"\$\{\w+:\?[^}]+\}")
 
 
@@ -27,7 +29,7 @@ def test_the_file_keeps_the_compose_specification() -> None:
 def test_every_service_is_watched_and_started_again_or_runs_once(name: str) -> None:
     service = SERVICES[name]
     if service["restart"] == "no":
-        assert name == "migrate"
+        assert name in JOBS
     else:
         assert service["restart"] == "unless-stopped"
         assert service["healthcheck"]["test"][0] in ("CMD", "CMD-SHELL")
@@ -61,10 +63,14 @@ def test_our_processes_get_all_they_need_and_no_privileges(name: str) -> None:
 def test_nothing_of_ours_starts_before_its_servers_answer_and_the_tables_are_there() -> None:
     for name in OURS:
         conditions = {on: each["condition"] for on, each in SERVICES[name]["depends_on"].items()}
-        assert conditions.pop("migrate", "") == (
-            "" if name == "migrate" else "service_completed_successfully"
-        )
+        jobs = {on: conditions.pop(on) for on in JOBS & conditions.keys()}
+        assert set(jobs.values()) <= {"service_completed_successfully"}
+        assert name in JOBS or "migrate" in jobs
         assert set(conditions.values()) == {"service_healthy"}
+
+
+def test_the_relay_starts_when_its_topics_are_there() -> None:
+    assert "topics" in SERVICES["relay"]["depends_on"]
 
 
 def test_some_worker_takes_every_queue() -> None:

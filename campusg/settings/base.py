@@ -223,6 +223,8 @@ EVENTS_TOPIC = env.str("EVENTS_TOPIC", "campusg.orders.v1")
 # For so long a subscriber may be away and miss nothing.
 EVENTS_RETENTION_HOURS = env.int("EVENTS_RETENTION_HOURS", 7 * 24)
 EVENTS_DLQ_RETENTION_HOURS = env.int("EVENTS_DLQ_RETENTION_HOURS", 30 * 24)
+# So long a published event stays in the outbox, for live streams and for looking back.
+EVENTS_KEEP_DAYS = env.int("EVENTS_KEEP_DAYS", 90)
 # Every event is held against its schema as it is recorded: for tests, it costs.
 EVENTS_CHECKED = False
 
@@ -251,6 +253,8 @@ LOGGING = {
         "celery.worker.strategy": {"level": "WARNING"},
         "celery.app.trace": {"level": "WARNING"},
         "kombu": {"level": "WARNING"},
+        # It writes several lines a second about a broker that is away; we write one.
+        "kafka": {"level": "CRITICAL"},
     },
 }
 

@@ -23,7 +23,7 @@ from devstack.stripe import CHECKOUT, import_path
 from devstack.supervisor import Command, Supervisor
 from devstack.up import our_processes
 
-PARTS = ("postgres", "valkey", "stripe")
+PARTS = ("postgres", "valkey", "kafka", "stripe")
 READY_WITHIN = 30.0  # seconds until the site answers and every worker takes messages
 PASSWORD = "lunch-hour"
 RUNNERS = 16
@@ -102,7 +102,8 @@ def opened(folder: Path, customers: int, say: Callable[[str], None]) -> Iterator
         if "postgres" not in stack.parts:
             _refuse_an_inhabited_database(stack.env["DATABASE_URL"])
         _prepare(stack.folder, env, "migrate")
-        say("tables made")
+        _prepare(stack.folder, env, "topics", "ensure")
+        say("tables and topics made")
         port = free_port()
         supervisor = Supervisor(_processes(env, stack.folder, port), on_change=stack.record)
         try:

@@ -1,5 +1,7 @@
 """The outbox: nothing recorded is lost, renumbered, changed or half there."""
 
+from datetime import timedelta
+
 import pytest
 from django.db import IntegrityError, connection, transaction
 from django.db.models.functions import Now
@@ -8,6 +10,7 @@ from campusg.ids import new_id
 from events.catalogue import Undeclared
 from events.models import OutboxEvent
 from events.services import PAYLOAD_MAX_BYTES, record
+from events.tasks import prune_outbox
 from tests.events.facts import order_facts
 from tests.threads import at_once
 
@@ -117,3 +120,16 @@ def test_eight_writers_number_one_orders_events_without_gap_or_double(committed_
 
     assert at_once([five_times] * 8) == [None] * 8
     assert versions(order_id) == list(range(1, 41))
+
+
+@pytest.mark.django_db
+def test_what_was_published_long_ago_is_cleared_away_and_what_waits_is_not():
+    old, recent, waits = (new_id() for _ in range(3))
+    for order_id in (old, recent, waits):
+        record(type="order.created", order_id=order_id, data=order_facts())
+    for order_id, days in ((old, 91), (recent, 89)):
+        OutboxEvent.objects.filter(aggregateid=order_id).update(
+            published_at=Now() - timedelta(days=days)
+        )
+    prune_outbox()
+    assert [len(versions(order_id)) for order_id in (old, recent, waits)] == [0, 1, 1]

@@ -42,7 +42,8 @@ class Command(BaseCommand):
             raise CommandError(str(error), returncode=2) from error
 
     def up(self, stack: Stack) -> None:
-        preparations = [name for name in ("migrate", "seed_campus") if name in get_commands()]
+        wanted = ["migrate", *(["topics ensure"] if "kafka" in stack.names else []), "seed_campus"]
+        preparations = [each for each in wanted if each.split()[0] in get_commands()]
         with until_told_to_stop():
             up(stack, preparations, self.say)
         self.say("Stopped.")
