@@ -13,7 +13,7 @@ from campusg.money import formatted
 from escrow import services as escrow
 from sagas.engine.telling import tell
 from sagas.engine.timeline import Act, step_at_hand, timeline
-from sagas.models import LIVE, Action, PausedSaga, Run, RunStatus
+from sagas.models import LIVE, Action, PausedSaga, Run, RunStatus, Worker
 
 WHY_SHOWN = 100
 
@@ -107,6 +107,14 @@ class PausedSagaAdmin(Guarded):
     order_field = None
     list_display = ("saga", "since")
     search_fields = ("saga",)
+
+
+@admin.register(Worker)
+class WorkerAdmin(Guarded):
+    order_field = None
+    list_display = ("name", "queues", "failing", "seen_at")
+    search_fields = ("name",)
+    ordering = ("-seen_at",)
 
 
 def _order_id(run: Run) -> UUID | None:

@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import ClassVar
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models.functions import Now
 
@@ -203,3 +204,21 @@ class Action(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} by {self.actor}"
+
+
+class Worker(models.Model):
+    """A worker that is alive, as its own pulse says: remote control is off, so none can be asked.
+
+    A worker that ends well takes its row away; one that was killed leaves an old one.
+    """
+
+    name = models.CharField(max_length=200, primary_key=True)
+    queues = ArrayField(models.CharField(max_length=64))
+    failing = ArrayField(
+        models.CharField(max_length=128), default=list, blank=True,
+        help_text="What of its pulse raised when it was last run.",
+    )  # fmt: skip
+    seen_at = models.DateTimeField(db_default=Now())
+
+    def __str__(self) -> str:
+        return self.name

@@ -23,7 +23,7 @@ from orders.models import HandOver, MenuItem, Order, OrderItem, Rating, Restaura
 from payments.models import Operation, Payment
 from sagas import operating
 from sagas.create_order import create_order
-from sagas.models import Action, PausedSaga, Run, RunStatus, StepLog, StepState
+from sagas.models import Action, PausedSaga, Run, RunStatus, StepLog, StepState, Worker
 from scheduler.models import ScheduledEvent
 from tests.factories import a_menu_item, a_person, a_restaurant
 from tests.sagas.orders_at_rest import a_cancelled_order, a_created_order, log
@@ -31,7 +31,7 @@ from users.models import PayoutAccount, Role, SavedCard, User
 
 GUARDED = (
     Order, Payment, Operation, Account, Journal, Entry, Hold, ScheduledEvent, OutboxEvent, Stream,
-    Run, Action, PausedSaga, IdempotencyKey,
+    Run, Action, PausedSaga, Worker, IdempotencyKey,
 )  # fmt: skip
 EDITED = (User, Restaurant, MenuItem)
 #: Shown on the page of what they belong to.
@@ -88,6 +88,7 @@ def some_rows() -> Order:
     IdempotencyKey.objects.create(
         user=order.customer, route="POST /api/orders", key="k", status_code=202, body={}
     )
+    Worker.objects.create(name="celery@kitchen (7)", queues=["local"])
     operating.pause_saga("pay_out", reason="the bank is closed", actor="ines")
     return order
 

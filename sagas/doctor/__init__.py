@@ -1,0 +1,1 @@
+"""`manage.py doctor`: each part of a running site looked at, each fault with its remedy."""
