@@ -31,6 +31,8 @@ CLASSES: dict[str, type[stripe.StripeObject]] = {
     "payment_intent": stripe.PaymentIntent,
     "charge": stripe.Charge,
     "payout": stripe.Payout,
+    "dispute": stripe.Dispute,
+    "radar.early_fraud_warning": stripe.radar.EarlyFraudWarning,
     "refund": stripe.Refund,
     "setup_intent": stripe.SetupIntent,
     "setup_attempt": stripe.SetupAttempt,
@@ -114,7 +116,6 @@ def test_a_sale_paid_out_and_back_has_stripes_shape(
         f"refunds/{refund.id}",
         f"transfers/{transfer.id}",
         f"transfers/{transfer.id}/reversals/{reversal.id}",
-        f"payouts/{sandbox.control('POST', 'payouts', {})['data'][0]['id']}",
         "balance",
     ):
         obj = sandbox.get(f"/v1/{path}")
@@ -139,6 +140,12 @@ def test_an_account_has_stripes_shape(
     check(link.to_dict(), stripe.AccountLink)
     change = {"transfers": "pending", "deauthorized": True}
     sandbox.control("POST", f"accounts/{account.id}", change)
+
+
+def test_a_payout_has_stripes_shape(sandbox: RunningSandbox, client: stripe.StripeClient) -> None:
+    sell(client, 90_000)
+    (payout,) = sandbox.control("POST", "payouts", {})["data"]
+    check(sandbox.get(f"/v1/payouts/{payout['id']}"), stripe.Payout)
 
 
 @pytest.mark.parametrize("status", ["needs_response", "won", "warning_needs_response"])
