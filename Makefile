@@ -35,6 +35,9 @@ check: $(READY)  ## Lint, types, who imports whom, migrations, deployment settin
 	  $(BIN)/python -W error manage.py check --deploy --fail-level WARNING
 	$(BIN)/python manage.py spectacular --validate --fail-on-warn --file /dev/null
 	$(BIN)/python manage.py sagas --markdown | diff docs/sagas.md -
+	$(BIN)/python manage.py schemas check
+	$(BIN)/python manage.py asyncapi | diff docs/asyncapi.yaml -
+	$(BIN)/python manage.py asyncapi --page | diff docs/events.md -
 	$(BIN)/pip check
 
 bench: $(READY)  ## Measure, beside plain Celery on the same servers, and print ratios.

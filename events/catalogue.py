@@ -38,7 +38,8 @@ class EventType:
         return str(self.schema["$id"])
 
 
-def _read(folder: Path) -> dict[str, EventType]:
+def read(folder: Path) -> dict[str, EventType]:
+    """The types that a folder's files declare, by name."""
     found = {}
     for path in sorted(folder.glob("*.json")):
         name, _, version = path.stem.rpartition(".v")
@@ -46,7 +47,7 @@ def _read(folder: Path) -> dict[str, EventType]:
     return found
 
 
-EVENTS = _read(SCHEMAS)
+EVENTS = read(SCHEMAS)
 
 
 class Undeclared(ValueError):
