@@ -24,6 +24,8 @@ RUN useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin camp
 USER campusg
 
 EXPOSE 8000
+# One server for pages, API and live streams; each of its processes answers in WEB_THREADS threads.
 # The heartbeat of the workers belongs in memory: on a busy disk it would stall and kill them.
-CMD ["gunicorn", "campusg.wsgi", "--bind", "0.0.0.0:8000", "--worker-class", "gthread", \
-     "--workers", "2", "--threads", "8", "--worker-tmp-dir", "/dev/shm", "--no-control-socket"]
+CMD ["gunicorn", "campusg.asgi:application", "--bind", "0.0.0.0:8000", "--worker-class", "asgi", \
+     "--workers", "2", "--worker-tmp-dir", "/dev/shm", "--no-control-socket", \
+     "--graceful-timeout", "10"]

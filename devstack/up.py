@@ -43,10 +43,8 @@ def up(stack: Stack, preparations: Sequence[str], say: Say) -> None:
 
 def our_processes(env: dict[str, str], folder: Path, port: int) -> dict[str, Command]:
     """The processes of a deployment, each run by the plainest command that is safe."""
-    web = ["gunicorn", "campusg.wsgi", "--bind", f"127.0.0.1:{port}"]
-    web += ["--worker-class", "gthread", "--workers", "2", "--threads", "8", "--no-control-socket"]
     modules = {
-        "web": web,
+        "web": web("127.0.0.1", port, workers=2),
         "worker": ["celery", "-A", "campusg", "worker"],
         "beat": ["celery", "-A", "campusg", "beat"],
     }
@@ -56,6 +54,13 @@ def our_processes(env: dict[str, str], folder: Path, port: int) -> dict[str, Com
         name: Command([sys.executable, *rest], env, folder / f"{name}.log")
         for name, rest in argv.items()
     }
+
+
+def web(host: str, port: int, *, workers: int) -> list[str]:
+    """The site under its server: requests in threads, streams on the event loop."""
+    bind = ["--bind", f"{host}:{port}", "--workers", str(workers)]
+    return ["gunicorn", "campusg.asgi:application", *bind, "--worker-class", "asgi",
+            "--no-control-socket", "--graceful-timeout", "10"]  # fmt: skip
 
 
 def manage(command: str, env: dict[str, str], folder: Path, say: Say) -> str:

@@ -2,13 +2,14 @@
 
 from django.urls import path
 
-from orders import acting, views
+from orders import acting, streams, views
 
 urlpatterns = [
     path("orders", views.Orders.as_view(), name="orders"),
     path("orders/available", views.OpenOrders.as_view(), name="open-orders"),
     path("me/history", views.History.as_view(), name="history"),
     path("orders/<uuid:pk>", views.OneOrder.as_view(), name="order"),
+    path("orders/<uuid:pk>/stream", streams.OrderStream.as_view(), name="order-stream"),
     path("orders/<uuid:pk>/pin", views.Pin.as_view(), name="pin"),
     path("orders/<uuid:pk>/status", acting.Progress.as_view(), name="progress"),
     path("orders/<uuid:pk>/accept", acting.Accept.as_view(), name="accept"),

@@ -46,6 +46,8 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 # Web
 ROOT_URLCONF = "campusg.urls"
 WSGI_APPLICATION = "campusg.wsgi.application"
+# Under ASGI: how many requests are answered at once; each thread keeps a database connection.
+WEB_THREADS = env.int("WEB_THREADS", 8)
 MIDDLEWARE = [
     "campusg.api.middleware.labelled",
     "django.middleware.security.SecurityMiddleware",
@@ -169,6 +171,16 @@ SPECTACULAR_SETTINGS = {
         "DueEventStatus": "scheduler.models.EventStatus",
     },
 }
+
+# Live streams, of which one process keeps as many open as these let it.
+STREAMS_PER_ACCOUNT = env.int("STREAMS_PER_ACCOUNT", 20)
+STREAMS_PER_PROCESS = env.int("STREAMS_PER_PROCESS", 5000)
+# A quiet stream says so this often, because proxies close what says nothing.
+STREAM_HEARTBEAT_SECONDS = env.float("STREAM_HEARTBEAT_SECONDS", 15)
+# So often a stream is asked whether its client still may follow it.
+STREAM_RECHECK_SECONDS = env.float("STREAM_RECHECK_SECONDS", 60)
+# What a hint that got lost costs: one query for all streams finds what it was about.
+STREAM_POLL_SECONDS = env.float("STREAM_POLL_SECONDS", 5)
 
 # Celery: hints, never truth (docs/decisions)
 REDIS_URL = env.str("REDIS_URL", "redis://127.0.0.1:6379/0")

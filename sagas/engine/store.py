@@ -12,7 +12,11 @@ from uuid import UUID
 
 from django.db import connection
 
+from events.hints import tell
 from sagas.models import LIVE, Pause, Run, StepLog, StepState
+
+#: The channel on which it is told that a run has moved.
+HINTED = "run"
 
 _COLUMNS = tuple(field.attname for field in Run._meta.concrete_fields)
 _SAVED = (
@@ -103,6 +107,7 @@ def save(run: Run) -> None:
     values = {name: getattr(run, name) for name in _SAVED} | {"facts": _json(run.facts)}
     with connection.cursor() as cursor:
         cursor.execute(_SAVE, [*values.values(), run.pk])
+    tell(HINTED, run.pk)
 
 
 def write_log(lines: Sequence[StepLog]) -> None:

@@ -32,6 +32,7 @@ orders          POST    401    202      202    403    403    403     403    403 
 open-orders     GET     401    403      403    +      +      403     403    +    +
 history         GET     401    +        -      +      -      -       -      -    -
 order           GET     401    200      404    200    404    200     404    200  200
+order-stream    GET     401    200      404    200    404    200     404    200  200
 pin             GET     401    200      404    403    403    403     403    403  403
 accept          POST    401    403      403    200    200    403     403    403  403
 release         POST    401    403      403    200    404    403     403    403  403
@@ -44,6 +45,7 @@ restaurants     GET     401    +        +      +      +      +       +      +   
 restaurant      GET     401    200      200    200    200    200     200    200  200
 sagas           GET     401    +        -      +      -      +       -      +    +
 saga            GET     401    200      404    200    404    200     404    200  200
+saga-stream     GET     401    200      404    200    404    200     404    200  200
 cancel-saga     POST    401    202      404    403    403    403     403    202  202
 payments        GET     401    +        -      -      -      -       -      +    +
 payment         GET     401    200      404    404    404    404     404    200  200

@@ -99,7 +99,7 @@ def a_world() -> World:
             "service": a_person(Role.SERVICE),
         },
         ids=ids
-        | dict.fromkeys(("pin", "progress", "cancel", "release"), order.id)
+        | dict.fromkeys(("pin", "progress", "cancel", "release", "order-stream"), order.id)
         | dict.fromkeys(("payment-method", "payout-account"), customer.id)
         | {
             "accept": delivered(customer, runner, S.CREATED).id,
@@ -108,6 +108,7 @@ def a_world() -> World:
             "cancel-saga": a_run_that_waits_for_the_card(customer).id,
             "begun": an_order(customer).id,
             "cancel-event": ids["due event"],
+            "saga-stream": ids["saga"],
         },
     )
 
