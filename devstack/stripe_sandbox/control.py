@@ -3,8 +3,9 @@
 import json
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl
 
-from devstack.stripe_sandbox import pages, reports
+from devstack.stripe_sandbox import pages, planting, reports
 from devstack.stripe_sandbox.errors import ApiError, InvalidRequest, UnknownUrl
 from devstack.stripe_sandbox.faults import EVENT_KINDS, KINDS
 from devstack.stripe_sandbox.resources import (
@@ -20,7 +21,8 @@ from devstack.stripe_sandbox.routes import Call
 from devstack.stripe_sandbox.store import Json, Store
 
 if TYPE_CHECKING:
-    from devstack.stripe_sandbox.sandbox import Request, Sandbox
+    from devstack.stripe_sandbox.exchange import Request
+    from devstack.stripe_sandbox.sandbox import Sandbox
 
 _JSON, _HTML = "application/json", "text/html; charset=utf-8"
 
@@ -57,6 +59,11 @@ def _answer(sandbox: "Sandbox", request: "Request") -> Any:
             sandbox.faults.clear()
             sandbox.courier.release()
             return {"data": []}
+        case "GET", ["_sandbox", "balance"]:
+            sandbox.let_time_pass()
+            moment = dict(parse_qsl(request.query)).get("at", "")
+            at = int(moment) if moment.isdigit() else sandbox.settings.clock()
+            return reports.balance_at(sandbox.store, at)
         case "GET", ["_sandbox", report] if report in _REPORTS:
             sandbox.let_time_pass()
             return _REPORTS[report](sandbox.store)
@@ -68,6 +75,7 @@ def _answer(sandbox: "Sandbox", request: "Request") -> Any:
             with sandbox.changing():
                 return webhook_endpoints.listen(sandbox.call(), _json(request))
         case "POST", ["_sandbox", "payouts"]:
+            sandbox.let_time_pass()
             with sandbox.changing():
                 return payouts.pay_out_all(sandbox.call(), _json(request))
     raise UnknownUrl(request.method, request.path)
@@ -124,6 +132,7 @@ _HANDS: dict[str, Callable[[Call, str, Json], Json]] = {
     "lapse": _lapse,
     "payment_intents": _at_the_dashboard,
     "payouts": payouts.resolve,
+    "plant": planting.plant,
     "refunds": _resolve,
     "webhook_endpoints": webhook_endpoints.roll,
 }

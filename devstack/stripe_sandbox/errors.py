@@ -105,7 +105,7 @@ class NoAccess(ApiError):
 class RateLimited(ApiError):
     """429, either `rate_limit` or `lock_timeout`; https://docs.stripe.com/rate-limits"""
 
-    def __init__(self, code: str = "rate_limit") -> None:
+    def __init__(self, code: str = "rate_limit", reason: str = "global-rate") -> None:
         lock = code == "lock_timeout"
         super().__init__(
             429,
@@ -114,7 +114,7 @@ class RateLimited(ApiError):
             if lock
             else "Request rate limit exceeded.",
             code=code,
-            headers={} if lock else {"Stripe-Rate-Limited-Reason": "global-rate"},
+            headers={} if lock else {"Stripe-Rate-Limited-Reason": reason},
         )
 
 

@@ -26,6 +26,7 @@ from devstack.stripe_sandbox.store import Json, Store
 KINDS = {
     "latency": "the effect happens at once, the reply leaves `seconds` later",
     "delay_then_apply": "the effect happens `seconds` later, even if the client has gone",
+    "down": "every connection is reset for `seconds`, by the sandbox's clock",
     "drop_request": "the connection is reset before anything happens",
     "drop_reply": "the connection is reset after the effect is committed",
     "conflict": "409 idempotency_key_in_use; nothing happens, nothing is stored",
@@ -80,6 +81,7 @@ class Fault:
     status: int = 400
     should_retry: bool | None = None  # the header Stripe-Should-Retry of the refusal
     copies: int = 2
+    since: int | None = None  # when the first request found Stripe down
     met: int = 0
     id: int = 0
 
@@ -100,6 +102,11 @@ class Fault:
             return True
         metadata = target.metadata()
         return all(metadata.get(k) == _wire(v) for k, v in wanted["metadata"].items())
+
+    def lasts(self, now: int) -> bool:
+        """Whether Stripe is still down; the time begins with the first request that finds it so."""
+        self.since = now if self.since is None else self.since
+        return now < self.since + self.seconds
 
     def matches_event(self, event: Json) -> bool:
         """Whether it is a fault of deliveries and every condition holds; a type may hold `*`."""
@@ -146,6 +153,8 @@ class Fired:
                 self.after += fault.seconds
             case "delay_then_apply":
                 self.before += fault.seconds
+            case "down":
+                self.drop = "request"
             case "drop_request" | "drop_reply":
                 self.drop = fault.kind.removeprefix("drop_")
             case "stored_500_before" | "stored_500_after":
@@ -177,13 +186,15 @@ class Faults:
         rows = store.rows("SELECT id, body FROM fault ORDER BY id")
         self._waiting = [Fault(**{**json.loads(body), "id": id_}) for id_, body in rows]
 
-    def fire(self, target: Target, seed: int, key: str) -> Fired:
+    def fire(self, target: Target, seed: int, key: str, now: int) -> Fired:
         """What happens to a request: every waiting fault that matches and strikes, oldest first."""
         fired = Fired()
         if not self._waiting:
             return fired
         with self._lock:
             for fault in self._waiting:
+                if fault.kind == "down" and not fault.lasts(now):
+                    continue
                 if fault.times != 0 and fault.matches(target) and self._meet(fault, seed):
                     fired.add(fault, key)
         return fired
@@ -250,7 +261,10 @@ def _fault_from(wanted: dict[str, Any]) -> Fault:
     for name in wanted.keys() - known:
         raise InvalidRequest(f"A fault has no {name}.", param=name)
     codes = _CODES.get(kind, ())
-    fault = Fault(**({"code": codes[0]} if codes else {}) | wanted)
+    usual: dict[str, Any] = {"code": codes[0]} if codes else {}
+    if kind == "down":
+        usual = {"times": None}
+    fault = Fault(**usual | wanted)
     sound = {
         "match": isinstance(fault.match, dict) and fault.match.keys() <= matchers,
         "times": fault.times is None or (type(fault.times) is int and fault.times > 0),

@@ -10,7 +10,8 @@ from devstack.stripe_sandbox.routes import Call
 from devstack.stripe_sandbox.store import Json
 
 if TYPE_CHECKING:
-    from devstack.stripe_sandbox.sandbox import Request, Sandbox
+    from devstack.stripe_sandbox.exchange import Request
+    from devstack.stripe_sandbox.sandbox import Sandbox
 
 _HEAD = (
     "<!doctype html><html lang=en><meta charset=utf-8><title>Stripe sandbox</title>"

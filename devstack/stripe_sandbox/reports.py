@@ -95,6 +95,21 @@ def accounts(store: Store) -> list[dict[str, Any]]:
     ]
 
 
+def balance_at(store: Store, at: int) -> dict[str, Any]:
+    """The balance at a moment in the past: the sum of the transactions made by then, available if
+    their time had come by then. `GET /v1/balance_transactions?created[lte]=…` lists the same."""
+    found: dict[str, Any] = {"at": at, "available": {}, "pending": {}}
+    for status, currency, net in store.rows(
+        "SELECT iif(json_extract(body, '$.available_on') <= ?, 'available', 'pending'), "
+        "json_extract(body, '$.currency'), sum(json_extract(body, '$.net')) FROM object "
+        "WHERE kind = 'balance_transaction' AND created <= ? GROUP BY 1, 2 ORDER BY 2",
+        at,
+        at,
+    ):
+        found[status][currency] = net
+    return found
+
+
 def deliveries(store: Store) -> list[dict[str, Any]]:
     """The latest deliveries of events, newest first, with what came of them."""
     names = ("delivery", "event", "type", "endpoint", "url", "state", "attempts", "status", "error")

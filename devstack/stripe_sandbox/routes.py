@@ -75,9 +75,9 @@ class Call:
         event["pending_webhooks"] = deliveries.enqueue(self.store, event, self.now)
         self.store.insert(event)
 
-    def with_params(self, params: Json) -> "Call":
-        """The same call for other parameters."""
-        return replace(self, params=params)
+    def with_params(self, params: Json, *, quiet: bool | None = None) -> "Call":
+        """The same call for other parameters, and perhaps without events."""
+        return replace(self, params=params, quiet=self.quiet if quiet is None else quiet)
 
 
 # Stripe names the missing object of a path by the last part of its own parameter name.

@@ -1,13 +1,11 @@
 """One request's way through the sandbox: authentication, faults, key, parameters, effect, reply."""
 
-import base64
-import binascii
 import json
 import threading
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +15,17 @@ from devstack.stripe_sandbox import control
 from devstack.stripe_sandbox.courier import Courier
 from devstack.stripe_sandbox.errors import (
     ApiError,
-    NotAuthenticated,
     RefusedParameter,
     ServerError,
     UnknownUrl,
+)
+from devstack.stripe_sandbox.exchange import (
+    HangUp,
+    Reply,
+    Request,
+    authenticate,
+    form_of,
+    version_of,
 )
 from devstack.stripe_sandbox.expand import expanded
 from devstack.stripe_sandbox.faults import Faults, Fired, Target
@@ -28,6 +33,7 @@ from devstack.stripe_sandbox.forms import pairs
 from devstack.stripe_sandbox.idempotency import KeyedRequest, Keys, StoredReply, keyed
 from devstack.stripe_sandbox.ids import new_id
 from devstack.stripe_sandbox.later import let_time_pass
+from devstack.stripe_sandbox.limits import Limiter
 from devstack.stripe_sandbox.resources import (
     accounts,
     balance,
@@ -69,31 +75,6 @@ _RESOURCES = (
 _OWN_PATHS = ("/_sandbox", "/healthz")
 
 
-@dataclass(frozen=True)
-class Request:
-    """An HTTP request, read whole; the names of `headers` are lower-case."""
-
-    method: str
-    path: str
-    query: str
-    body: bytes
-    headers: Mapping[str, str]
-
-
-@dataclass
-class Reply:
-    """An HTTP reply."""
-
-    status: int
-    body: str
-    headers: dict[str, str] = field(default_factory=dict)
-    content_type: str = "application/json"
-
-
-class HangUp(Exception):
-    """The connection is reset instead of answered."""
-
-
 class Sandbox:
     """The part of Stripe that CampusG uses, over one state folder."""
 
@@ -103,6 +84,7 @@ class Sandbox:
         self.faults = Faults(self.store)
         self.stopping = threading.Event()
         self._keys = Keys(self.store)
+        self._limiter = Limiter()
         self.courier = Courier(
             self.store, self.faults, self.settings, self.stopping, self.let_time_pass
         )
@@ -123,16 +105,17 @@ class Sandbox:
             raise
         self.store.count("request", f"{name} {reply.status}")
         reply.headers["Request-Id"] = request_id
-        reply.headers["Stripe-Version"] = _version(request)
+        reply.headers["Stripe-Version"] = version_of(request)
         return reply
 
     def _guarded(
         self, request: Request, request_id: str, found: tuple[Route, tuple[str, ...]] | None
     ) -> Reply:
         try:
-            _authenticate(request.headers.get("authorization", ""))
+            authenticate(request.headers.get("authorization", ""))
             if found is None:
                 raise UnknownUrl(request.method, request.path)
+            self._limiter.admit(found[0].path, self.settings.now_in_force)
             return self._faulted(request, request_id, *found)
         except ApiError as error:
             return Reply(error.status, json.dumps(error.body), dict(error.headers))
@@ -148,10 +131,11 @@ class Sandbox:
     def _faulted(
         self, request: Request, request_id: str, route: Route, ids: tuple[str, ...]
     ) -> Reply:
-        flat = pairs(request.query) + _form(request)
+        flat = pairs(request.query) + form_of(request)
         key = request.headers.get("idempotency-key", "") if request.method == "POST" else ""
         target = Target(request.method, request.path, dict(flat), lambda: self._metadata(flat, ids))
-        fired = self.faults.fire(target, self.settings.now_in_force.seed, key)
+        seed, now = self.settings.now_in_force.seed, self.settings.clock()
+        fired = self.faults.fire(target, seed, key, now)
         if fired.refusal:
             raise fired.refusal
         if fired.drop == "request":
@@ -187,7 +171,7 @@ class Sandbox:
         self.let_time_pass()
         call = self.call(
             params=params,
-            api_version=_version(work.request),
+            api_version=version_of(work.request),
             request_id=work.request_id,
             idempotency_key=key.key if key else None,
             account=work.request.headers.get("stripe-account"),
@@ -269,39 +253,3 @@ def _run(call: Call, work: _Work) -> Reply:
     except ApiError as error:
         reply = Reply(error.status, json.dumps(error.body), dict(error.headers))
     return failed if work.fired.stored_500 == "after" else reply
-
-
-def _version(request: Request) -> str:
-    version: str = stripe.api_version
-    return request.headers.get("stripe-version", version)
-
-
-def _form(request: Request) -> list[tuple[str, str]]:
-    if not request.body:
-        return []
-    if request.headers.get("content-type", "").startswith("application/json"):
-        raise RefusedParameter(
-            "Invalid request (check that your POST content type is "
-            "application/x-www-form-urlencoded)."
-        )
-    try:
-        return pairs(request.body.decode())
-    except UnicodeDecodeError as error:
-        raise RefusedParameter("Invalid UTF-8 in the request body.") from error
-
-
-def _authenticate(header: str) -> None:
-    """Takes any secret test key, as bearer or basic; https://docs.stripe.com/api/authentication"""
-    scheme, _, secret = header.partition(" ")
-    if scheme.lower() == "basic":
-        try:
-            secret = base64.b64decode(secret, validate=True).decode().partition(":")[0]
-        except (binascii.Error, UnicodeDecodeError):
-            secret = ""
-    if not secret:
-        raise NotAuthenticated(
-            "You did not provide an API key. You need to provide your API key in the Authorization "
-            "header, using Bearer auth (e.g. 'Authorization: Bearer YOUR_SECRET_KEY')."
-        )
-    if not secret.startswith(("sk_test_", "rk_test_")):
-        raise NotAuthenticated(f"Invalid API Key provided: {secret[:8]}{'*' * 8}")

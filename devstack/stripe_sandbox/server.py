@@ -8,7 +8,8 @@ from socketserver import ThreadingTCPServer
 from typing import Any, cast
 from urllib.parse import unquote, urlsplit
 
-from devstack.stripe_sandbox.sandbox import HangUp, Reply, Request, Sandbox
+from devstack.stripe_sandbox.exchange import HangUp, Reply, Request
+from devstack.stripe_sandbox.sandbox import Sandbox
 
 _MAX_BODY = 1 << 20
 # SO_LINGER with a time of zero makes close() send a reset, which is what a lost reply looks like.

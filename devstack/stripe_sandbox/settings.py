@@ -26,6 +26,7 @@ class Settings:
     `accounts_active_at_once`: a new connected account has onboarded already; off, it must first.
     `dispute_fee`: what a chargeback costs beside its amount, in minor units of any currency, 15.00
     as https://stripe.com/pricing has it for the United States.
+    `rate_limit_per_second`, `endpoint_rate_limit_per_second`: 429 beyond so many; 0 for no limit.
     `confirmations_allowed`: how often an intent may be confirmed again; Stripe's limit varies.
     `webhook_retry_scale`: stretches the pauses between the attempts to deliver an event, and the
     three days after which it is given up. `webhook_timeout_seconds`: how long an endpoint has to
@@ -43,6 +44,8 @@ class Settings:
     refunds_wait_for_balance: bool = False
     accounts_active_at_once: bool = True
     dispute_fee: int = 1500
+    rate_limit_per_second: int = 0
+    endpoint_rate_limit_per_second: int = 0
     confirmations_allowed: int = 50
     webhook_retry_scale: float = 1.0
     webhook_timeout_seconds: float = 10.0
