@@ -26,7 +26,8 @@ TONES = {
     **dict.fromkeys(("RUNNING", "PENDING", "AUTHORIZING", "STARTED", "SENT", "CREATED"), "busy"),
     **dict.fromkeys(("WAITING", "COMPENSATING", "RELEASING", "CANCELLING", "UNKNOWN"), "care"),
     **dict.fromkeys(
-        ("PARKED", "FAILED", "REFUSED", "NEEDS_OPERATOR", "COMPLETED_UNPAID", "FROZEN"), "bad"
+        ("PARKED", "FAILED", "REFUSED", "NEEDS_OPERATOR", "COMPLETED_UNPAID", "FROZEN", "DEAD"),
+        "bad",
     ),
 }
 
@@ -39,6 +40,7 @@ PAGES_OF_ORDER = (
     ("due events", "scheduler_scheduledevent", "entity_id"),
     ("runs", "sagas_run", "key__startswith"),
     ("events", "events_outboxevent", "aggregateid"),
+    ("notifications", "notifications_notification", "order_id"),
 )
 
 Shown = Callable[[Any], str]

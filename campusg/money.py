@@ -3,15 +3,17 @@
 from django.core.exceptions import ValidationError
 from django.db import models
 
-#: Currencies the campus trades in: two decimal places each, so one minor unit is a cent.
-CURRENCIES = ("EUR", "GBP", "SGD", "USD")
+#: Currencies the campus trades in, with their decimal places (ISO 4217).
+EXPONENTS = {"EUR": 2, "GBP": 2, "SGD": 2, "USD": 2}
+CURRENCIES = tuple(EXPONENTS)
 
 
 def formatted(amount: int, currency: str) -> str:
     """`1099, "USD"` -> `"10.99 USD"`, for people only; amounts are computed in minor units."""
+    places = EXPONENTS.get(currency, 2)
     sign = "-" if amount < 0 else ""
-    whole, cents = divmod(abs(amount), 100)
-    return f"{sign}{whole}.{cents:02d} {currency}"
+    whole, rest = divmod(abs(amount), 10**places)
+    return f"{sign}{whole}{f'.{rest:0{places}d}' if places else ''} {currency}"
 
 
 def share(amount: int, basis_points: int) -> int:

@@ -18,6 +18,7 @@ api: list[URLPattern | URLResolver] = [
     path("", include("sagas.urls")),
     path("", include("payments.urls")),
     path("", include("escrow.urls")),
+    path("", include("notifications.urls")),
     path(
         "users/<uuid:pk>/payment-method",
         PaymentMethod.as_view(register=register_customer),

@@ -3,7 +3,7 @@
 from django.contrib import admin
 
 from campusg.admin import Guarded
-from events.models import OutboxEvent, Stream
+from events.models import InboxEvent, OutboxEvent, Stream
 
 
 @admin.register(OutboxEvent)
@@ -24,4 +24,15 @@ class StreamAdmin(Guarded):
     uuid_fields = ("aggregateid",)
     list_display = ("aggregatetype", "aggregateid", "version")
     search_fields = ("aggregatetype",)
+    ordering = ("-id",)
+
+
+@admin.register(InboxEvent)
+class InboxEventAdmin(Guarded):
+    uuid_fields = ("event_id", "order_id")
+    list_display = ("consumer", "type", "version", "order_id", "ignored", "handled_at")
+    list_filter = ("consumer", "ignored", "type")
+    search_fields = ("type",)
+    search_help_text = "An order's id, an event's id, or part of a type."
+    date_hierarchy = "handled_at"
     ordering = ("-id",)

@@ -68,3 +68,33 @@ class OutboxEvent(models.Model):
 
     def __str__(self) -> str:
         return f"{self.type} v{self.aggversion} of {self.aggregateid}"
+
+
+class InboxEvent(models.Model):
+    """An event that one consumer is done with, written in the transaction of its effect.
+
+    It is what makes an effect happen once, however often the broker delivers.
+    """
+
+    consumer = models.CharField(max_length=64)
+    event_id = models.UUIDField()
+    order_id = models.UUIDField()
+    version = models.IntegerField()
+    type = models.CharField(max_length=64)
+    ignored = models.BooleanField(
+        default=False, help_text="It came after a later event of its order, so it had no effect."
+    )
+    handled_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["event_id", "consumer"], name="events_inbox_once_per_consumer"
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["order_id", "consumer", "version"], name="events_inbox_versions"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.consumer}: {self.type} v{self.version} of {self.order_id}"

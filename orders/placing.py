@@ -37,6 +37,14 @@ class Dish(NamedTuple):
     price: int
 
 
+class Parties(NamedTuple):
+    """The accounts of an order's customer, of its restaurant's owner, and of its runner if any."""
+
+    customer_id: UUID
+    owner_id: UUID
+    runner_id: UUID | None
+
+
 @transaction.atomic(savepoint=False)
 def open_restaurant(
     *, owner_id: UUID, name: str, currency: str, menu: Iterable[Dish]
@@ -55,6 +63,13 @@ def owner_of(*, restaurant_id: UUID) -> UUID:
     if owner is None:
         raise errors.UnknownRestaurant("There is no such restaurant.", field="restaurant_id")
     return owner
+
+
+def parties_of(*, order_id: UUID) -> Parties | None:
+    """Whom the order is about as it stands now; None when there is none."""
+    order = Order.objects.filter(id=order_id)
+    row = order.values_list("customer_id", "restaurant__owner_id", "runner_id").first()
+    return Parties(*row) if row else None
 
 
 def waiting_for_a_runner() -> list[UUID]:

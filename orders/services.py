@@ -20,6 +20,7 @@ from orders.placing import (
     LINES_MAX,
     Dish,
     OrderLine,
+    Parties,
     PlacedOrder,
     await_payment,
     cancel,
@@ -27,6 +28,7 @@ from orders.placing import (
     mark_created,
     open_restaurant,
     owner_of,
+    parties_of,
     waiting_for_a_runner,
 )
 from orders.rating import rate
@@ -41,6 +43,7 @@ __all__ = [
     "Fees",
     "OrderLine",
     "OrderMoney",
+    "Parties",
     "PlacedOrder",
     "Who",
     "advance",
@@ -60,6 +63,7 @@ __all__ = [
     "open_restaurant",
     "override_pin",
     "owner_of",
+    "parties_of",
     "pin_of",
     "rate",
     "release_runner",

@@ -16,9 +16,12 @@ from django.urls import reverse
 from django.utils import timezone
 
 from campusg.api.models import IdempotencyKey
+from campusg.consumers import notifications as consumer
 from escrow import services as escrow
 from escrow.models import Account, Entry, Hold, Journal
-from events.models import OutboxEvent, Stream
+from events.inbox import handle
+from events.models import InboxEvent, OutboxEvent, Stream
+from notifications.models import Delivery, DeliveryState, Notification
 from orders.models import HandOver, MenuItem, Order, OrderItem, Rating, Restaurant
 from payments.models import Operation, Payment
 from sagas import operating
@@ -26,12 +29,13 @@ from sagas.create_order import create_order
 from sagas.models import Action, PausedSaga, Run, RunStatus, StepLog, StepState, Worker
 from scheduler.models import ScheduledEvent
 from tests.factories import a_menu_item, a_person, a_restaurant
+from tests.notifications.events import an_event
 from tests.sagas.orders_at_rest import a_cancelled_order, a_created_order, log
 from users.models import PayoutAccount, Role, SavedCard, User
 
 GUARDED = (
     Order, Payment, Operation, Account, Journal, Entry, Hold, ScheduledEvent, OutboxEvent, Stream,
-    Run, Action, PausedSaga, Worker, IdempotencyKey,
+    Run, Action, PausedSaga, Worker, IdempotencyKey, InboxEvent, Notification, Delivery,
 )  # fmt: skip
 EDITED = (User, Restaurant, MenuItem)
 #: Shown on the page of what they belong to.
@@ -90,11 +94,15 @@ def some_rows() -> Order:
     )
     Worker.objects.create(name="celery@kitchen (7)", queues=["local"])
     operating.pause_saga("pay_out", reason="the bank is closed", actor="ines")
+    handle(consumer, an_event("order.created", order.id))
     return order
 
 
 def test_every_model_has_a_page_or_stands_on_another_s() -> None:
-    labels = ("users", "orders", "payments", "escrow", "scheduler", "events", "sagas", "api")
+    labels = (
+        "users", "orders", "payments", "escrow", "scheduler", "events", "sagas", "notifications",
+        "api",
+    )  # fmt: skip
     ours = {model for label in labels for model in apps.get_app_config(label).get_models()}
     assert ours == {*GUARDED, *EDITED, *INLINE}
     assert {model for model in ours if admin.site.is_registered(model)} == {*GUARDED, *EDITED}
@@ -305,6 +313,19 @@ def test_an_account_s_balance_is_positive_on_its_normal_side(superuser: Client) 
     assert page.count("0.00 USD") == 8  # four accounts, two layers
 
 
+def test_what_did_not_reach_somebody_is_tried_again_by_hand(ops: Client) -> None:
+    some_rows()
+    dead = Delivery.objects.get(notification__role="customer", channel="email")
+    sent = Delivery.objects.get(notification__role="customer", channel="in_app")
+    Delivery.objects.filter(pk=dead.pk).update(state=DeliveryState.DEAD, next_try_at=None)
+    body = {"action": "try_again", "_selected_action": [dead.pk, sent.pk]}
+    page = ops.post(listed(Delivery), body, follow=True).content.decode()
+    assert "1 tried again now." in page
+    assert "It has been sent, or is tried again by itself." in page
+    dead.refresh_from_db()
+    assert (dead.state, dead.next_try_at is None) == (DeliveryState.PENDING, False)
+
+
 def test_only_a_superuser_hands_out_powers(superuser: Client) -> None:
     person, clerk = a_person(Role.CUSTOMER), a_person(Role.OPS)
     clerk.is_staff = True
@@ -359,6 +380,7 @@ def test_the_ops_group_sees_everything_and_changes_little(db: None) -> None:
     views = {f"view_{model._meta.model_name}" for model in (*GUARDED, *EDITED, *INLINE)}
     changes = {
         "add_restaurant", "change_restaurant", "add_menuitem", "change_menuitem", "change_account",
+        "change_delivery",
     }  # fmt: skip
     assert granted() == views | changes
     migration = import_module("sagas.migrations.0003_ops_group")

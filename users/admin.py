@@ -36,6 +36,7 @@ class PersonAdmin(UserAdmin):
     inlines = (SavedCardInline, PayoutAccountInline)
     fieldsets = (
         *(UserAdmin.fieldsets or ())[:2],
+        ("Reached at", {"fields": ("phone",)}),
         ("What they may do", {"fields": ("is_active", *POWERS)}),
         ("Dates", {"fields": ("last_login", "date_joined")}),
     )

@@ -2,6 +2,7 @@
 
 from django.contrib.auth.models import AbstractUser
 from django.contrib.postgres.fields import ArrayField
+from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models.functions import Lower
 
@@ -21,6 +22,12 @@ class User(AbstractUser):
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     email = models.EmailField()
+    phone = models.CharField(
+        max_length=16,
+        blank=True,
+        validators=[RegexValidator(r"^\+[1-9][0-9]{6,14}$", "Write it as +6591234567 (E.164).")],
+        help_text="For an SMS when something cannot wait. Without a number there is none.",
+    )
     roles = ArrayField(
         models.CharField(max_length=16, choices=Role), default=list, blank=True, size=len(Role)
     )

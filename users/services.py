@@ -61,6 +61,12 @@ def payout_account_of(*, user_id: UUID) -> PayoutAccount | None:
     return PayoutAccount.objects.filter(user_id=user_id).first()
 
 
+def operators() -> list[UUID]:
+    """Who looks after the campus, and is told when something needs a person."""
+    ops = User.objects.filter(roles__contains=[Role.OPS], is_active=True)
+    return list(ops.order_by("id").values_list("id", flat=True))
+
+
 def create_person(
     *, username: str, email: str, password: str | None, roles: Iterable[Role]
 ) -> User:

@@ -28,7 +28,8 @@ class NewestFirst(CursorPagination):
 
     def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
         """Both links are always there, and null where there is no such page (OpenAPI 3.1)."""
-        link = {"type": ["string", "null"], "format": "uri"}
+        # A lone page is the simplest example; one of a link would have to name some path.
+        link = {"type": ["string", "null"], "format": "uri", "example": None}
         return {
             "type": "object",
             "required": ["next", "previous", "results"],

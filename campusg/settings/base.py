@@ -39,6 +39,7 @@ INSTALLED_APPS = [
     "payments",
     "escrow",
     "scheduler",
+    "notifications",
 ]
 AUTH_USER_MODEL = "users.User"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
@@ -239,6 +240,22 @@ EVENTS_DLQ_RETENTION_HOURS = env.int("EVENTS_DLQ_RETENTION_HOURS", 30 * 24)
 EVENTS_KEEP_DAYS = env.int("EVENTS_KEEP_DAYS", 90)
 # Every event is held against its schema as it is recorded: for tests, it costs.
 EVENTS_CHECKED = False
+# Who makes use of the events; each name leads to a `Consumer`.
+EVENTS_CONSUMERS = ["campusg.consumers.notifications"]
+# The wait after an event's first failure at a consumer; it doubles with each of five tries.
+EVENTS_RETRY_SECONDS = env.float("EVENTS_RETRY_SECONDS", 1.0)
+
+# How people are told what does not stand in the app alone
+SITE_URL = env.str("SITE_URL", "http://localhost:8000")
+EMAIL_BACKEND = env.str("EMAIL_BACKEND", "django.core.mail.backends.console.EmailBackend")
+EMAIL_HOST = env.str("EMAIL_HOST", "localhost")
+EMAIL_PORT = env.int("EMAIL_PORT", 25)
+EMAIL_HOST_USER = env.str("EMAIL_HOST_USER", "")
+EMAIL_HOST_PASSWORD = env.str("EMAIL_HOST_PASSWORD", "")
+EMAIL_USE_TLS = env.bool("EMAIL_USE_TLS", False)
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", "CampusG <noreply@localhost>")
+SMS_BACKEND = env.str("SMS_BACKEND", "notifications.sms.ConsoleSms")
 
 # Stripe
 STRIPE_API_BASE = env.str("STRIPE_API_BASE", "https://api.stripe.com")
@@ -297,6 +314,7 @@ SAGA_PULSE: dict[str, float] = {
     "scheduler.services.fire_all_due": 1,
     "payments.janitor.hurry_due": 1,
     "sagas.operating.hold_back": 1,
+    "notifications.tasks.hurry_due": 1,
     "sagas.upkeep.set_missing_timers": 60,
 }
 # Orders a customer may have waiting for their payment at once.

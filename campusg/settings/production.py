@@ -6,6 +6,7 @@ from campusg.settings.base import *  # noqa: F403
 SECRET_KEY = env.str("SECRET_KEY")
 STRIPE_SECRET_KEY = env.str("STRIPE_SECRET_KEY")
 CAMPUSG_ENV = env.str("CAMPUSG_ENV")
+EMAIL_BACKEND = env.str("EMAIL_BACKEND", "django.core.mail.backends.smtp.EmailBackend")
 
 SECURE_SSL_REDIRECT = env.bool("SECURE_SSL_REDIRECT", True)
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")

@@ -14,6 +14,7 @@ STRIPE_RETRY_SCALE = 0.02
 STRIPE_TIMEOUT_SECONDS = (1.0, 6.0)
 AUTHORIZATION_GIVE_UP_SECONDS = 3.0
 SAGA_RETRY_SCALE = 0.2
+EVENTS_RETRY_SECONDS = 0.02
 SAGA_PULSE = {name: every / 5 for name, every in SAGA_PULSE.items()}  # noqa: F405
 
 # Only the tests of the rates are slowed down by them.

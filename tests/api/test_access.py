@@ -50,6 +50,11 @@ cancel-saga     POST    401    202      404    403    403    403     403    202 
 payments        GET     401    +        -      -      -      -       -      +    +
 payment         GET     401    200      404    404    404    404     404    200  200
 escrow          GET     401    +        -      -      -      -       -      +    +
+notifications   GET     401    +        -      -      -      -       -      -    -
+read-notification POST  401    200      404    404    404    404     404    404  404
+read-all-notifications POST 401 200     200    200    200    200     200    200  200
+order-notifications GET 401    200      404    200    404    200     404    200  200
+latest-notification GET 401    200      404    200    404    200     404    200  200
 hold            GET     401    200      404    404    404    404     404    200  200
 authorize-payment POST  401    403      403    403    403    403     403    202  202
 release-payment POST    401    403      403    403    403    403     403    202  202
@@ -69,7 +74,7 @@ payout-account  PUT     401    403      403    403    403    403     403    200 
 #: Which row a list is about.
 ROW = {"orders": "order", "restaurants": "restaurant", "sagas": "saga", "payments": "payment",
        "escrow": "hold", "events": "due event", "open-orders": "accept",
-       "history": "rate"}  # fmt: skip
+       "history": "rate", "notifications": "read-notification"}  # fmt: skip
 
 
 def by_hand(which):

@@ -5,7 +5,10 @@ from uuid import UUID
 
 from django.db.models.functions import Now
 
+from campusg.consumers import notifications as consumer
 from escrow.models import Hold
+from events.inbox import handle
+from notifications.models import Notification
 from orders import services as orders
 from orders.models import Order
 from orders.states import DELIVERING, OrderStatus
@@ -14,6 +17,7 @@ from sagas.create_order import create_order
 from sagas.models import Run, RunStatus, StepLog, StepState
 from scheduler.services import start_order_timeout
 from tests.factories import a_customer, a_person, an_order
+from tests.notifications.events import an_event
 from users.models import Role, Transfers, User
 from users.services import save_payout_account
 
@@ -109,8 +113,16 @@ def a_world() -> World:
             "begun": an_order(customer).id,
             "cancel-event": ids["due event"],
             "saga-stream": ids["saga"],
+            "read-notification": told_of_the_runner(order),
+            **dict.fromkeys(("order-notifications", "latest-notification"), order.id),
         },
     )
+
+
+def told_of_the_runner(order: Order) -> UUID:
+    """Every party of the order is told of it; the customer's notification."""
+    handle(consumer, an_event("order.accepted", order.id, runner_id=order.runner_id))
+    return Notification.objects.get(order_id=order.id, person=order.customer).id
 
 
 def what_hangs_on(order: Order) -> dict[str, UUID]:

@@ -18,13 +18,17 @@ from kafka import KafkaConsumer
 
 from campusg.ids import new_id
 from events import kafka, topics
+from events.consumer import Runner
 from events.envelope import Event, from_message
+from events.inbox import Consumer
 from events.models import OutboxEvent
 from events.relay import Relay
 from events.services import record
 from tests import stack
 from tests.conftest import ROOT, eventually, test_database_url
 from tests.events.facts import order_facts
+from tests.events.feed import Feed
+from tests.events.readers import make_marks
 
 
 class Read(NamedTuple):
@@ -124,6 +128,29 @@ def relay(topic: Topic) -> Iterator[Callable[[], Relay]]:
         one.stop()
         thread.join(30)
         assert not thread.is_alive()
+
+
+@pytest.fixture
+def feed(committed_db: None) -> Iterator[Feed]:
+    """A topic that nobody publishes to but the test."""
+    make_marks()
+    feed = Feed()
+    yield feed
+    feed.close()
+
+
+@pytest.fixture
+def new_runner() -> Iterator[Callable[..., Runner]]:
+    """Consumers at work in the test's own thread, closed at the end."""
+    made: list[Runner] = []
+
+    def make(consumer: Consumer, member: str = "0") -> Runner:
+        made.append(Runner(consumer, member))
+        return made[-1]
+
+    yield make
+    for runner in made:
+        runner.close()
 
 
 class RelayProcess:

@@ -1,0 +1,237 @@
+"""The consumer: an event's effect and its inbox row commit first, then its offset moves.
+
+What fails is tried again while its partition waits and the others go on; then it is a dead letter.
+A partition changes hands only inside `poll`, and `poll` is called only when the offsets of all that
+is done are committed: so a rebalance finds nothing half done, and what a late commit loses comes
+again and is a duplicate.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from django.conf import settings
+from django.db import DatabaseError, InterfaceError, connection, transaction
+from kafka import KafkaConsumer, OffsetAndMetadata, TopicPartition
+from kafka.consumer.fetcher import ConsumerRecord
+from kafka.errors import (
+    AuthorizationError,
+    CommitFailedError,
+    FencedInstanceIdError,
+    IllegalGenerationError,
+    KafkaError,
+    RebalanceInProgressError,
+    UnknownMemberIdError,
+)
+
+from events import inbox, kafka
+from events.dead_letters import DeadLetters
+from events.envelope import Malformed, from_message
+from events.inbox import Consumer
+
+log = logging.getLogger(__name__)
+
+#: Handled in one transaction when all goes well.
+BATCH = 100
+POLL_MS = 500
+TRIES = 5
+#: Seconds between two looks at a database or a broker that is away.
+AWAY = 1.0
+#: Our place in the group is lost; what we have done is delivered again, to us or to another.
+MOVED_ON = (
+    CommitFailedError,
+    IllegalGenerationError,
+    RebalanceInProgressError,
+    UnknownMemberIdError,
+)
+#: Nothing that waiting would heal.
+HOPELESS = (AuthorizationError, FencedInstanceIdError)
+
+
+@dataclass
+class Waiting:
+    """The message that holds up a partition: where, how often it failed, when it is due again."""
+
+    offset: int
+    tries: int
+    due: float  # by the monotonic clock
+
+
+class Runner:
+    """One process of a consumer's group. `member` names it for good: restarted, it has its
+    partitions back at once; two at work under one name drive each other out."""
+
+    def __init__(self, consumer: Consumer, member: str = "0") -> None:
+        self.consumer = consumer
+        self.member = f"{consumer.name}-{member}"
+        self._stopping = threading.Event()
+        self._kafka: KafkaConsumer | None = None
+        self._letters = DeadLetters(consumer)
+        self._waiting: dict[TopicPartition, Waiting] = {}
+        self._done: dict[TopicPartition, OffsetAndMetadata] = {}
+
+    def stop(self) -> None:
+        """End after the batch at hand; safe in a signal handler."""
+        self._stopping.set()
+
+    def run(self) -> None:
+        """Work until stopped. Raises KafkaError for what waiting would not heal."""
+        try:
+            while not self._stopping.is_set():
+                try:
+                    self.turn()
+                except HOPELESS:
+                    raise
+                except KafkaError as error:
+                    log.warning("%s: the broker is away: %s", self.member, error)
+                    self._stopping.wait(AWAY)
+        finally:
+            self.close()
+
+    def turn(self) -> int:
+        """One look at the broker and the work found there; how many messages were done with."""
+        if self._kafka is None:
+            self._kafka = kafka.consumer(
+                self.consumer.topic,
+                group=self.consumer.name,
+                member=self.member,
+                max_poll_records=BATCH,
+            )
+        self._wake()
+        done = 0
+        for partition, records in self._kafka.poll(timeout_ms=POLL_MS).items():
+            if self._stopping.is_set():
+                break
+            done += self._work(partition, records)
+        self._commit()
+        return done
+
+    def close(self) -> None:
+        """Commit what is done and leave."""
+        if self._kafka is not None:
+            try:
+                self._commit()
+                self._kafka.close(timeout_ms=2000)
+            except KafkaError as error:
+                log.warning("%s: could not say good-bye: %s", self.member, error)
+            self._kafka = None
+        self._letters.close()
+        connection.close()
+
+    def _work(self, partition: TopicPartition, records: Sequence[ConsumerRecord]) -> int:
+        """Do them in order, all at once if that goes well; how many were done with."""
+        if partition not in self._waiting and len(records) > 1 and self._together(records):
+            self._is_done(partition, records[-1])
+            return len(records)
+        for done, record in enumerate(records):
+            if not self._alone(partition, record):
+                return done
+            self._is_done(partition, record)
+        return len(records)
+
+    def _together(self, records: Sequence[ConsumerRecord]) -> bool:
+        """One transaction for all of them; False, with nothing done, if one of them fails."""
+        try:
+            events = [from_message(record.headers, record.value) for record in records]
+            with transaction.atomic():
+                for event in events:
+                    inbox.handle(self.consumer, event)
+        except Exception as error:
+            # Which one it is, and what is to be done about it, shows when they come one by one.
+            log.debug("%s: a batch failed: %s", self.member, error)
+            return False
+        return True
+
+    def _alone(self, partition: TopicPartition, record: ConsumerRecord) -> bool:
+        """Handle one message; False when its partition has to wait for it."""
+        waiting = self._waiting.get(partition)
+        if waiting is None or waiting.offset != record.offset:
+            waiting = Waiting(record.offset, 0, 0.0)
+        elif waiting.due > time.monotonic():
+            # A rebalance has forgotten that the partition is paused.
+            return self._hold(partition, waiting)
+        try:
+            inbox.handle(self.consumer, from_message(record.headers, record.value))
+        except Malformed as error:
+            return self._bury(partition, waiting, record, f"malformed: {error.reason}")
+        except Exception as error:
+            return self._failed(partition, waiting, record, error)
+        self._waiting.pop(partition, None)
+        return True
+
+    def _failed(
+        self,
+        partition: TopicPartition,
+        waiting: Waiting,
+        record: ConsumerRecord,
+        error: Exception,
+    ) -> bool:
+        if isinstance(error, (DatabaseError, InterfaceError)) and _database_is_away():
+            log.warning("%s: the database is away: %s", self.member, error)
+            waiting.due = time.monotonic() + AWAY
+            return self._hold(partition, waiting)
+        waiting.tries += 1
+        where = f"{partition.topic}/{partition.partition}@{record.offset}"
+        told = "%s: try %d of %d failed, %s"
+        log.error(told, self.member, waiting.tries, TRIES, where, exc_info=error)
+        if waiting.tries >= TRIES:
+            return self._bury(partition, waiting, record, f"{type(error).__name__}: {error}")
+        waiting.due = time.monotonic() + settings.EVENTS_RETRY_SECONDS * 2 ** (waiting.tries - 1)
+        return self._hold(partition, waiting)
+
+    def _bury(
+        self, partition: TopicPartition, waiting: Waiting, record: ConsumerRecord, reason: str
+    ) -> bool:
+        """Make it a dead letter; only once the broker has that does the partition go on."""
+        try:
+            self._letters.send(record, reason, attempts=max(waiting.tries, 1))
+        except KafkaError as error:
+            log.warning("%s: no dead letter could be written: %s", self.member, error)
+            waiting.tries = min(waiting.tries, TRIES - 1)
+            waiting.due = time.monotonic() + AWAY
+            return self._hold(partition, waiting)
+        self._waiting.pop(partition, None)
+        return True
+
+    def _hold(self, partition: TopicPartition, waiting: Waiting) -> bool:
+        """Let the partition wait at this message; the others go on."""
+        assert self._kafka is not None
+        self._waiting[partition] = waiting
+        self._kafka.seek(partition, waiting.offset)
+        self._kafka.pause(partition)
+        return False
+
+    def _wake(self) -> None:
+        """Go on with partitions whose time has come; forget those that are another's now."""
+        assert self._kafka is not None
+        ours = self._kafka.assignment()
+        for partition, waiting in list(self._waiting.items()):
+            if partition not in ours:
+                del self._waiting[partition]
+            elif waiting.due <= time.monotonic():
+                self._kafka.resume(partition)
+
+    def _is_done(self, partition: TopicPartition, record: ConsumerRecord) -> None:
+        self._done[partition] = OffsetAndMetadata(record.offset + 1, "", -1)
+
+    def _commit(self) -> None:
+        """Tell the broker how far we are. What it does not learn is delivered again."""
+        if not self._done or self._kafka is None:
+            return
+        try:
+            self._kafka.commit(self._done)
+        except MOVED_ON as error:
+            log.warning("%s: our place was taken before we could commit: %s", self.member, error)
+        self._done = {}
+
+
+def _database_is_away() -> bool:
+    """Whether a fresh connection cannot be had: then it was not the event's fault."""
+    connection.close()
+    try:
+        connection.ensure_connection()
+    except DatabaseError:
+        return True
+    return False
