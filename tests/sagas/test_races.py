@@ -4,16 +4,15 @@
 """
 
 import os
-import threading
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
-from django.db import connection
 from django.db.models.functions import Now
 
-from campusg.errors import Conflict, Refused
+from campusg.errors import Refused
 from escrow.chart import Code
 from orders.models import Order
 from orders.states import OrderStatus
@@ -24,9 +23,11 @@ from sagas.models import Run
 from scheduler.models import ScheduledEvent
 from scheduler.services import fire_due
 from tests.conftest import eventually
-from tests.makers import at_stripe, make_runner
+from tests.makers import at_stripe, make_customer, make_restaurant, make_runner
 from tests.sagas.lunch import TOTAL, Lunch
+from tests.sagas.messages import carry, in_hand
 from tests.sagas.placed import Placed
+from tests.threads import at_once
 from users.models import User
 
 pytestmark = [pytest.mark.story, pytest.mark.race]
@@ -36,31 +37,6 @@ RUNNERS = 50
 rounds = pytest.mark.parametrize("round_", range(ROUNDS))
 Ordered = Callable[..., Lunch]
 Act = Callable[[], Any]
-
-
-def at_once(*acts: Act) -> list[Any]:
-    """Do all of it at the same moment; what each came to, a refusal in its place."""
-    ready = threading.Barrier(len(acts))
-    results: list[Any] = [None] * len(acts)
-
-    def run(place: int, act: Act) -> None:
-        try:
-            connection.ensure_connection()
-            ready.wait(30)
-            results[place] = act()
-        except (Refused, Conflict) as refusal:
-            results[place] = refusal
-        except Exception as error:
-            results[place] = error
-        finally:
-            connection.close()
-
-    threads = [threading.Thread(target=run, args=(n, act)) for n, act in enumerate(acts)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(60)
-    return results
 
 
 def one_wins(results: list[Any]) -> None:
@@ -104,7 +80,7 @@ def test_fifty_runners_accept_and_one_has_it(
     lunch: Ordered, runners: list[User], round_: int
 ) -> None:
     order = lunch()
-    one_wins(at_once(*(lambda runner=runner: order.accept(runner) for runner in runners)))
+    one_wins(at_once([partial(order.accept, runner) for runner in runners]))
     winner = Order.objects.get(pk=order.id).runner_id
     accepted = Run.objects.filter(saga="accept_order", key__startswith=str(order.id))
     assert accepted.get().facts["assigned_runner_id"] == str(winner)
@@ -115,7 +91,7 @@ def test_fifty_runners_accept_and_one_has_it(
 @rounds
 def test_cancel_and_accept(lunch: Ordered, round_: int) -> None:
     order = lunch()
-    accepted, cancelled = at_once(order.accept, order.cancel)
+    accepted, cancelled = at_once([order.accept, order.cancel])
     # A customer may cancel what is accepted; the runner who comes second has nothing to accept.
     assert isinstance(cancelled, Run)
     assert isinstance(accepted, Run) or accepted.status == 409
@@ -128,7 +104,7 @@ def test_cancel_and_accept(lunch: Ordered, round_: int) -> None:
 @rounds
 def test_timeout_and_accept(lunch: Ordered, round_: int) -> None:
     order = lunch()
-    accepted, _ = at_once(order.accept, run_out(order))
+    accepted, _ = at_once([order.accept, run_out(order)])
     order.settles()
     never_both(order)
     if isinstance(accepted, Run):
@@ -145,7 +121,7 @@ def test_timeout_and_accept(lunch: Ordered, round_: int) -> None:
 def test_cancel_and_complete(lunch: Ordered, round_: int) -> None:
     order = lunch().bring()
     completed, _ = results = at_once(
-        order.complete, lambda: order.cancel(by="ops", reason="it never came")
+        [order.complete, lambda: order.cancel(by="ops", reason="it never came")]
     )
     one_wins(results)
     order.settles()
@@ -159,7 +135,7 @@ def test_cancel_and_complete(lunch: Ordered, round_: int) -> None:
 @rounds
 def test_complete_and_complete(lunch: Ordered, round_: int) -> None:
     order = lunch().bring()
-    results = at_once(*[order.complete] * 4)
+    results = at_once([order.complete] * 4)
     # Whoever comes while it is under way is told of the one run; who comes later, 409.
     runs = {one.pk for one in results if isinstance(one, Run)}
     lost = [one for one in results if not isinstance(one, Run)]
@@ -173,17 +149,43 @@ def test_complete_and_complete(lunch: Ordered, round_: int) -> None:
 
 
 @rounds
-def test_cancel_and_create_at_every_step(place: Callable[..., Placed], round_: int) -> None:
+def test_cancel_and_create(place: Callable[..., Placed], round_: int) -> None:
     order = place()
-    # Sooner in one round, later in the next, so that it meets every step.
+    # Sooner in one round, later in the next.
     at = round_ % (create_order.length + 1)
     eventually(lambda: order.run.position >= at or order.run.status != "RUNNING", every=0.001)
+    created = not called_off(order)
+    order.rests()
+    made_or_undone(order, created)
+
+
+@rounds
+@pytest.mark.parametrize("at", range(3, create_order.length + 1))
+def test_cancel_and_create_at_every_step(
+    no_worker: None, books: None, settings: Any, at: int, round_: int
+) -> None:
+    """Each step that is not done in the request, whose transaction nobody else can see."""
+    settings.SAGA_FAST_PATH = "off"
+    order = Placed(make_customer(), make_restaurant())
+    while order.run.position < at:
+        carry(order.run_id)
+    _, cancelled = at_once([in_hand(order.run_id), partial(called_off, order)])
+    eventually(lambda: not carry(order.run_id))
+    made_or_undone(order, not cancelled)
+
+
+def called_off(order: Placed) -> bool:
+    """Whether its creation could be turned round."""
     try:
         compensate(order.run_id, "changed my mind")
     except NoLiveRun:
-        assert order.rests().order.status == OrderStatus.CREATED
-        assert order.held() == [TOTAL]
-    else:
-        assert order.rests().order.status == OrderStatus.CANCELLED
-        assert order.held() == []
+        return False
+    return True
+
+
+def made_or_undone(order: Placed, created: bool) -> None:
+    """The order is there with its money held, or neither is."""
+    assert order.order.status == (OrderStatus.CREATED if created else OrderStatus.CANCELLED)
+    assert order.held() == ([TOTAL] if created else [])
+    assert order.events().count("order.created") == created
     never_both(order)
