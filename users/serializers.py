@@ -1,9 +1,14 @@
 """People as the API shows them: never a secret, never an id of Stripe's."""
 
+from typing import cast
+
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.exceptions import AuthenticationFailed
+from rest_framework_simplejwt.exceptions import TokenError
 from rest_framework_simplejwt.serializers import TokenRefreshSerializer
+from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken
+from rest_framework_simplejwt.tokens import RefreshToken
 
 from campusg.api.serializers import OpsFields, StrictSerializer
 from users.models import PayoutAccount, SavedCard, Transfers, User
@@ -58,8 +63,23 @@ class NewPayoutAccountSerializer(StrictSerializer):
     transfers = serializers.ChoiceField(Transfers.choices, default=Transfers.INACTIVE)
 
 
+class OnceOnly(RefreshToken):
+    """A refresh token of which two simultaneous uses are one success and one refusal."""
+
+    def blacklist(self) -> BlacklistedToken:
+        """Use it up. Raises TokenError for whoever comes second: the check before this one has
+        no lock, the blacklist's unique index decides."""
+        # What comes is the pair of get_or_create, whatever simplejwt's annotation says.
+        used, first = cast("tuple[BlacklistedToken, bool]", super().blacklist())
+        if not first:
+            raise TokenError("The refresh token has been used.")
+        return used
+
+
 class RefreshSerializer(TokenRefreshSerializer):
     """A new pair for a refresh token; the old one is used up."""
+
+    token_class = OnceOnly
 
     def validate(self, attrs: dict[str, object]) -> dict[str, str]:
         """As simplejwt's, for an account that is gone as well."""

@@ -5,13 +5,14 @@ from collections import Counter
 from functools import partial
 
 import pytest
+from rest_framework_simplejwt.tokens import RefreshToken
 
 from campusg.ids import new_id
 from events.models import OutboxEvent
 from orders.models import Order
 from orders.states import OrderStatus
 from sagas.models import Run
-from tests.api.conftest import Client
+from tests.api.conftest import Client, problem
 from tests.api.world import a_runner, delivered
 from tests.factories import a_customer
 from tests.threads import at_once
@@ -73,3 +74,15 @@ def test_a_tap_repeated_eightfold_is_one_acceptance():
         assert {response.status_code for response in asked} == {200}
         assert all(response.json() == asked[0].json() for response in asked)
         assert told(order)["order.accepted"] == 1
+
+
+def test_of_eight_uses_of_one_refresh_token_one_is_served():
+    customer = a_customer()
+    for _ in range(ROUNDS):
+        token = {"refresh": str(RefreshToken.for_user(customer))}
+        use = partial(Client().post, "/api/token/refresh", token, format="json")
+        answers = at_once([use] * 8)
+        assert Counter(answer.status_code for answer in answers) == {200: 1, 401: 7}
+        for answer in answers:
+            if answer.status_code == 401:
+                problem(answer, 401, "token_not_valid")
