@@ -4,6 +4,7 @@ from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path, re_path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
+from campusg.api import pages
 from campusg.api.health import healthz, readyz
 from campusg.api.views import NoSuchPath, Root
 from orders.selectors import visible_to
@@ -33,6 +34,9 @@ api: list[URLPattern | URLResolver] = [
 ]
 
 urlpatterns = [
+    path("", pages.home, name="home"),
+    path("problems", pages.problems, name="problems"),
+    path("problems/<slug:code>", pages.problem, name="problem"),
     path("admin/login/", counted(admin.site.login)),
     path("admin/", admin.site.urls),
     path("accounts/", include("users.signin")),

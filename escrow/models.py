@@ -111,6 +111,7 @@ class Entry(models.Model):
     currency = CurrencyField()
 
     class Meta:
+        verbose_name_plural = "entries"
         constraints = [
             models.CheckConstraint(condition=Q(amount__gt=0), name="escrow_entry_positive"),
             models.CheckConstraint(

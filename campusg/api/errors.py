@@ -40,7 +40,7 @@ class Problem:
         """The members of RFC 9457 §3.1, and ours: code, field, errors, request_id."""
         return {
             "type": f"/problems/{self.code}",
-            "title": self.code.replace("_", " ").capitalize(),
+            "title": title_of(self.code),
             "status": self.status,
             "detail": self.detail,
             "instance": request.path,
@@ -49,6 +49,11 @@ class Problem:
             "errors": self.errors,
             "request_id": request_id(request),
         }
+
+
+def title_of(code: str) -> str:
+    """The code as people read it; the same for every occurrence (RFC 9457 §3.1.3)."""
+    return code.replace("_", " ").capitalize()
 
 
 def request_id(request: HttpRequest | Request) -> str:

@@ -40,8 +40,8 @@ class ApiSchema(AutoSchema):
         return [_KEY] if self._wants_key() else []
 
     def get_tags(self) -> list[str]:
-        """The first part of the path after /api/."""
-        return self._tokenize_path()[1:2] or ["api"]
+        """The app that answers."""
+        return [type(self.view).__module__.partition(".")[0]]
 
     def _wants_key(self) -> bool:
         return self.method == "POST" and idempotency.is_idempotent(self.view)

@@ -162,6 +162,7 @@ SPECTACULAR_SETTINGS = {
     # Without this Swagger UI shows the document to a validator on the internet.
     "SWAGGER_UI_SETTINGS": {"deepLinking": True, "validatorUrl": None},
     "OAS_VERSION": "3.1.1",
+    "SCHEMA_PATH_PREFIX": "/api",
     "COMPONENT_SPLIT_REQUEST": True,
     "ENUM_NAME_OVERRIDES": {
         "OrderStatus": "orders.states.OrderStatus",

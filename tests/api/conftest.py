@@ -4,6 +4,7 @@ from typing import Any
 
 from rest_framework.test import APIClient
 
+from campusg.api.problems import kinds
 from campusg.ids import new_id
 from users.models import User
 
@@ -38,7 +39,7 @@ def problem(response: Any, status: int, code: str, field: str | None = None) -> 
     body: dict[str, Any] = response.json()
     assert (body["code"], body["type"]) == (code, f"/problems/{code}")
     assert (body["status"], body["field"]) == (status, field)
-    assert body["title"]
+    assert body["title"] == kinds()[code].title, "the type has no page"
     assert body["detail"]
     assert body["instance"].startswith("/api/")
     assert body["request_id"] == response["X-Request-Id"]

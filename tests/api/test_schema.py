@@ -36,6 +36,14 @@ def test_every_endpoint_of_the_api_is_described(document):
     assert described == {(name, method) for name, method, *_ in ROUTES if name not in pages}
 
 
+def test_every_operation_is_filed_under_its_app(document):
+    apps = {"users", "orders", "sagas", "payments", "escrow", "scheduler"}
+    tags = [o["tags"] for path in document["paths"].values() for o in path.values()]
+    assert all(len(one) == 1 for one in tags)
+    assert apps <= {one for (one,) in tags}
+    assert "api" not in {one for (one,) in tags}
+
+
 def test_a_post_says_that_it_wants_a_key_and_what_may_go_wrong(document):
     post = document["paths"]["/api/orders"]["post"]
     (key,) = (p for p in post["parameters"] if p["name"] == "Idempotency-Key")
