@@ -1,6 +1,6 @@
 # CampusG. `make demo` shows it, `make test` proves it; both install what they need into .venv.
 .DEFAULT_GOAL := help
-.PHONY: help demo up test races check bench lock clean
+.PHONY: help demo up test test-stripe races check bench lock clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -10,7 +10,7 @@ READY := $(VENV)/.ready
 JOBS ?= 2
 
 help:  ## List these targets.
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(READY)  ## A lunch hour to its end: 200 orders, faults, killed workers, then the proof. KEEP=1 leaves it running.
 	@$(BIN)/python -m devstack.demo $(if $(KEEP),--keep) $(ARGS)
@@ -20,6 +20,12 @@ up: $(READY)  ## Run everything here until Ctrl-C: servers, web, workers, beat. 
 
 test: $(READY)  ## Run the tests on real embedded servers. ARGS="-m race" hands arguments to pytest.
 	@$(BIN)/python -m pytest -n $(JOBS) $(ARGS)
+
+test-stripe: $(READY)  ## The contract with Stripe, on Stripe itself: STRIPE_API_KEY=sk_test_… (a live key is refused).
+	@case "$(STRIPE_API_KEY)" in sk_test_*|rk_test_*) ;; \
+	  *) echo "Give a test key: make test-stripe STRIPE_API_KEY=sk_test_..." >&2; exit 2;; esac
+	@STRIPE_API_BASE="$${STRIPE_API_BASE:-https://api.stripe.com}" STRIPE_SECRET_KEY="$(STRIPE_API_KEY)" \
+	  $(BIN)/python -m pytest tests/contract/test_stripe.py $(ARGS)
 
 races: $(READY)  ## Every race 200 times over, where `make test` runs 20 rounds.
 	@RACE_ROUNDS=200 $(BIN)/python -m pytest -n $(JOBS) -m race --timeout 1800 $(ARGS)

@@ -2,10 +2,11 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
-from devstack.stripe_sandbox import pages, planting, reports
+from devstack.stripe_sandbox import overview, pages, planting, reports
 from devstack.stripe_sandbox.errors import ApiError, InvalidRequest, UnknownUrl
 from devstack.stripe_sandbox.faults import EVENT_KINDS, KINDS
 from devstack.stripe_sandbox.resources import (
@@ -30,8 +31,8 @@ _JSON, _HTML = "application/json", "text/html; charset=utf-8"
 def answer(sandbox: "Sandbox", request: "Request") -> tuple[int, str, str]:
     """Status, body and content type of one of the sandbox's own endpoints."""
     try:
-        if (request.method, request.path) == ("GET", "/"):
-            return 200, pages.index(sandbox), _HTML
+        if request.path == "/":
+            return 200, _overview(sandbox, request), _HTML
         if request.path.startswith("/_sandbox/onboarding/"):
             return 200, pages.onboarding(sandbox, request), _HTML
         if request.path.startswith("/_sandbox/authenticate/") and not _is_json(request):
@@ -39,6 +40,26 @@ def answer(sandbox: "Sandbox", request: "Request") -> tuple[int, str, str]:
         return 200, json.dumps(_answer(sandbox, request)), _JSON
     except ApiError as error:
         return error.status, json.dumps(error.body), _JSON
+
+
+def _overview(sandbox: "Sandbox", request: "Request") -> str:
+    """The page at `/`. A button there posts a call of one of the endpoints here."""
+    query = dict(parse_qsl(request.query))
+    if request.method != "POST":
+        return overview.page(sandbox, query)
+    asked = dict(parse_qsl(request.body.decode()))
+    call = replace(
+        request,
+        method=asked.get("method", "POST"),
+        path=asked.get("path", "/"),
+        query="",
+        body=asked.get("body", "").encode(),
+    )
+    try:
+        said = json.dumps(_answer(sandbox, call), indent=2)
+    except ApiError as error:
+        said = json.dumps(error.body, indent=2)
+    return overview.page(sandbox, query, said)
 
 
 def _answer(sandbox: "Sandbox", request: "Request") -> Any:
@@ -55,6 +76,9 @@ def _answer(sandbox: "Sandbox", request: "Request") -> Any:
             return {"data": sandbox.faults.all(), "kinds": KINDS | EVENT_KINDS}
         case "POST", ["_sandbox", "faults"]:
             return sandbox.faults.add(_json(request))
+        case "DELETE", ["_sandbox", "faults", number] if number.isdigit():
+            sandbox.faults.remove(int(number))
+            return {"data": sandbox.faults.all()}
         case "DELETE", ["_sandbox", "faults"]:
             sandbox.faults.clear()
             sandbox.courier.release()

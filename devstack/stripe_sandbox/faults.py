@@ -233,6 +233,12 @@ class Faults:
         with self._lock:
             return [asdict(fault) for fault in self._waiting]
 
+    def remove(self, number: int) -> None:
+        """Takes one fault away; nothing if it is gone already."""
+        with self._lock:
+            self._waiting = [fault for fault in self._waiting if fault.id != number]
+            self._store.rows("DELETE FROM fault WHERE id = ?", number)
+
     def clear(self) -> None:
         with self._lock:
             self._waiting.clear()

@@ -1,4 +1,4 @@
-"""Pages for people: what is here, onboarding, and the bank's 3-D Secure challenge."""
+"""Pages for people: onboarding, and the bank's 3-D Secure challenge."""
 
 import html
 from typing import TYPE_CHECKING, Any
@@ -13,9 +13,10 @@ if TYPE_CHECKING:
     from devstack.stripe_sandbox.exchange import Request
     from devstack.stripe_sandbox.sandbox import Sandbox
 
-_HEAD = (
+HEAD = (
     "<!doctype html><html lang=en><meta charset=utf-8><title>Stripe sandbox</title>"
-    "<style>body{font:15px system-ui;margin:2rem}td,th{padding:.1rem .8rem;text-align:left}</style>"
+    "<style>body{font:15px system-ui;margin:2rem}td,th{padding:.1rem .8rem;text-align:left}"
+    "form{display:inline}.said{background:#eef;padding:1rem}</style>"
 )
 
 
@@ -29,7 +30,7 @@ def onboarding(sandbox: "Sandbox", request: "Request") -> str:
     link = f'<a href="{html.escape(back)}">Back to the platform</a>'
     form = "<form method=post><button>Finish onboarding</button></form>"
     return (
-        f"{_HEAD}<h1>Onboarding of {html.escape(name)}</h1>"
+        f"{HEAD}<h1>Onboarding of {html.escape(name)}</h1>"
         f"{link if request.method == 'POST' else form}"
     )
 
@@ -62,7 +63,7 @@ def authentication(sandbox: "Sandbox", request: "Request") -> str:
     name = request.path.rpartition("/")[2]
     kind = "setup_intent" if name.startswith("seti_") else "payment_intent"
     intent = sandbox.call().open(kind, name)
-    title = f"{_HEAD}<h1>3-D Secure for {html.escape(name)}</h1>"
+    title = f"{HEAD}<h1>3-D Secure for {html.escape(name)}</h1>"
     if request.method != "POST":
         buttons = "".join(
             f"<button name=outcome value={value}>{label}</button> "
@@ -82,30 +83,3 @@ def authentication(sandbox: "Sandbox", request: "Request") -> str:
     link = html.escape(f"{back}{'&' if '?' in back else '?'}{urlencode(told)}")
     onward = f'<p><a href="{link}">Back to the shop</a>' if back else ""
     return f"{title}<p>It is {intent['status']} now.{onward}"
-
-
-def index(sandbox: "Sandbox") -> str:
-    """A plain look at what is here: the newest objects, the faults, the settings."""
-    newest = sandbox.store.rows(
-        "SELECT created, kind, id, coalesce(json_extract(body, '$.status'), "
-        "json_extract(body, '$.type'), '') FROM object ORDER BY seq DESC LIMIT 200"
-    )
-    faults = [tuple(fault.values()) for fault in sandbox.faults.all()]
-    settings = list(sandbox.settings.all().items())
-    return (
-        f"{_HEAD}<h1>Stripe sandbox</h1>"
-        f"<h2>Settings</h2>{_table(('setting', 'value'), settings)}"
-        f"<h2>Faults</h2>{_table(_FAULT_COLUMNS, faults)}"
-        f"<h2>Newest objects</h2>{_table(('created', 'kind', 'id', 'status'), newest)}"
-    )
-
-
-_FAULT_COLUMNS = ("kind", "match", "times left", "probability", "seconds", "code", "met", "id")
-
-
-def _table(head: tuple[str, ...], rows: list[tuple[Any, ...]]) -> str:
-    def line(cells: tuple[Any, ...], tag: str) -> str:
-        inner = "".join(f"<{tag}>{html.escape(str(cell))}" for cell in cells)
-        return f"<tr>{inner}"
-
-    return f"<table>{line(head, 'th')}{''.join(line(row, 'td') for row in rows)}</table>"
