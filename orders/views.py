@@ -30,6 +30,7 @@ from orders.serializers import (
     RestaurantWithMenuSerializer,
 )
 from orders.states import UNPAID, OrderStatus
+from sagas.admitting import refuse_without_stripe
 from sagas.answering import PREFER, outcome
 from sagas.create_order import create_order
 from sagas.engine.starting import start
@@ -92,6 +93,7 @@ class Orders(generics.ListAPIView):
     @idempotent
     def place(self, request: Request) -> Response:
         """Start create_order; what its leading local steps refuse is the answer."""
+        refuse_without_stripe()
         wanted = NewOrderSerializer(data=request.data, context=self.get_serializer_context())
         wanted.is_valid(raise_exception=True)
         order_id = new_id()

@@ -2,10 +2,14 @@
 
 from typing import Any, ClassVar
 
-from django.contrib import admin
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest
 
 from campusg.admin import Guarded, Seen, money, status
-from payments.models import Operation, Payment
+from payments import stripe_events
+from payments.models import Operation, Payment, StripeEvent, StripeLine
+from payments.webhooks import hint
 
 
 class OperationInline(Seen):
@@ -41,3 +45,35 @@ class OperationAdmin(Guarded):
     search_help_text = "An order's or operation's id, or part of a key or of an id at Stripe."
     date_hierarchy = "sent_at"
     ordering = ("-sent_at", "-id")
+
+
+@admin.register(StripeEvent)
+class StripeEventAdmin(Guarded):
+    list_display = (
+        "id", "type", status("state"), "object_id", "account", "source", "tries", "note",
+        "received_at",
+    )  # fmt: skip
+    list_filter = ("state", "source", "type")
+    search_fields = ("id", "object_id", "payment_intent", "account")
+    search_help_text = "An order's id, or that of an event or another object at Stripe."
+    uuid_fields = ("order_id", "operation_id")
+    date_hierarchy = "received_at"
+    ordering = ("-received_at", "-id")
+    actions = ("follow_again",)
+
+    @admin.action(description="Follow once more", permissions=["follow"])
+    def follow_again(self, request: HttpRequest, events: QuerySet[StripeEvent]) -> None:
+        """What an event is about is read from Stripe anew, so doing it twice changes nothing."""
+        count = stripe_events.try_again(list(events.values_list("pk", flat=True)))
+        hint()
+        self.message_user(request, f"{count} events are followed once more.", messages.SUCCESS)
+
+    def has_follow_permission(self, request: HttpRequest) -> bool:
+        """Whoever may see them: it takes nothing and gives nothing."""
+        return self.has_view_permission(request)
+
+
+@admin.register(StripeLine)
+class StripeLineAdmin(Guarded):
+    order_field = None
+    list_display = ("__str__", "open_until", "failures", "events_seen_until")

@@ -41,6 +41,12 @@ class PayoutOff(Conflict):
     code = "payout_off"
 
 
+class NotOurs(Refused):
+    """Stripe told of something that nothing in our books goes by."""
+
+    code = "not_ours"
+
+
 class OperatorNeeded(Refused):
     """Stripe answered something this code has no rule for: a person has to look."""
 
@@ -49,6 +55,11 @@ class OperatorNeeded(Refused):
 
 
 class StripeUnavailable(Unavailable):
-    """Stripe did not do it, or did not say so; nothing of it can cost anyone money."""
+    """Stripe did not do it, or did not say so; nothing of it can cost anyone money. `retry_after`:
+    in how many seconds to ask again."""
 
     code = "stripe_unavailable"
+
+    def __init__(self, message: str, *, retry_after: int = 1) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after

@@ -1,7 +1,10 @@
 """The janitor: whatever no run waits for any more is still found out, and undone if need be."""
 
 import logging
+from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
+from typing import Any
 from uuid import UUID
 
 from celery import shared_task
@@ -10,9 +13,13 @@ from django.db import transaction
 from django.db.models.functions import Now
 from kombu.exceptions import OperationalError
 
+from campusg.conflicts import in_transaction
 from payments import services
+from payments.gateway import Reply
+from payments.learning import answered
 from payments.models import Operation
 from payments.operations import Call
+from sagas.engine.starting import announce
 
 log = logging.getLogger(__name__)
 
@@ -47,15 +54,19 @@ def hurry_due(limit: int = BATCH) -> int:
 def resolve(payment_id: str) -> None:
     """Find out what became of a payment's unresolved operation; if its order no longer wants the
     money, release whatever turned up."""
-    with transaction.atomic():
-        call = services.prepare_resolution(payment_id=UUID(payment_id))
+    prepare = partial(services.prepare_resolution, payment_id=UUID(payment_id))
+    call = in_transaction(prepare)
     while isinstance(call, Call):
-        reply = services.perform(call)
-        # What was found and what follows from it commit together: a worker that dies in between
-        # must not leave a hold that nobody looks into.
-        with transaction.atomic():
-            more = services.record_resolution(call, reply)
-            call = services.prepare_resolution(payment_id=UUID(payment_id)) if more else None
+        made, reply = call, services.perform(call)
+        call = in_transaction(partial(_record, made, reply, prepare))
+        # Whoever waits for it need not wait for its own next look.
+        announce(answered(made.operation_id))
+
+
+def _record(made: Call, reply: Reply, prepare: Callable[[], Any]) -> Any:
+    """What was found and what follows from it commit together: a worker that dies in between must
+    not leave a hold that nobody looks into."""
+    return prepare() if services.record_resolution(made, reply) else None
 
 
 @shared_task(name="payments.hurry_due")

@@ -50,7 +50,14 @@ def learn(call: Call, reply: Reply) -> tuple[Payment, Operation]:
 def unresolved(operation: Operation) -> Unknown:
     """The outcome is not known; look again when the operation is due."""
     why = f"{operation.key}: {operation.code} {operation.message}".strip()
-    return Unknown(operation.next_try_at or operations.now_of(operation), why)
+    when = operation.next_try_at or operations.now_of(operation)
+    return Unknown(when, why, answered(operation.pk))
+
+
+def answered(operation_id: UUID) -> str:
+    """The signal that an operation's outcome was learnt by somebody else than the run that waits
+    for it."""
+    return f"operation:{operation_id}"
 
 
 def operator_needed(operation: Operation) -> OperatorNeeded:

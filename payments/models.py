@@ -7,6 +7,8 @@ from django.db.models.functions import Now
 
 from campusg.ids import new_id
 from campusg.money import CurrencyField, MinorUnitsField
+from payments.breaker import StripeLine as StripeLine
+from payments.stripe_events import StripeEvent as StripeEvent
 
 
 class PaymentStatus(models.TextChoices):

@@ -1,6 +1,7 @@
 """Operations: written before the call, resolved by whoever learns the outcome."""
 
 import logging
+import random
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -8,12 +9,14 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
+from django.db import connection
 from django.db.models.functions import Now
 
 from campusg.ids import new_id
 from payments import gateway
+from payments.errors import PaymentBusy
 from payments.gateway import Outcome, Reply
-from payments.models import UNRESOLVED, Kind, Operation, OperationState, Payment
+from payments.models import UNRESOLVED, Kind, Leg, Operation, OperationState, Payment
 
 log = logging.getLogger(__name__)
 
@@ -26,6 +29,8 @@ KEY_GOOD_FOR = timedelta(hours=23)
 CALL_A_PERSON_AFTER = timedelta(hours=48)
 #: What these make is found by its metadata; the others change an intent that is known.
 _MAKE_AN_OBJECT = frozenset(Kind) - {Kind.VOID, Kind.CAPTURE}
+#: Each leg is paid, and taken back, alone: what is unknown of one says nothing about the other.
+_LEGS = tuple(frozenset({leg.transfer, leg.reversal}) for leg in Leg)
 #: Well beyond the longest a call can take. If the process that made it dies and its run does not
 #: come back to it either, the janitor looks then.
 IN_FLIGHT = timedelta(seconds=60)
@@ -66,8 +71,12 @@ def intend(
     """Write down the call that is about to be made, over `amount` (or all of the payment).
     Committed before it is made. `after` is the failed operation that it follows.
 
-    The payment's lock is held, so nobody else intends anything about it meanwhile.
+    The payment's lock is held, so nobody else intends anything about it meanwhile. Raises
+    PaymentBusy while an earlier call about the payment is unresolved: what has become of that one
+    is found out first.
     """
+    if kind != Kind.AUTHORIZE:
+        _refuse_beside_unresolved(payment, kind)
     operation_id = new_id()
     n = after.n + 1 if after else 1
     if kind in _MAKE_AN_OBJECT:
@@ -93,12 +102,29 @@ def intend(
     return _call(operation, read_only=False)
 
 
+def _refuse_beside_unresolved(payment: Payment, kind: Kind) -> None:
+    # Of its own kind there is none: the database allows one that has not failed.
+    others = Operation.objects.filter(
+        payment=payment, state__in=(*UNRESOLVED, OperationState.NEEDS_OPERATOR)
+    ).exclude(kind=kind)
+    for other in others.values_list("kind", flat=True):
+        if not any(kind in one and other in two for one in _LEGS for two in _LEGS if one != two):
+            raise PaymentBusy(
+                f"What became of the {other} of this order is not known; {kind} waits for it."
+            )
+
+
 def repeat(operation: Operation) -> Call:
     """The same call once more: same key, same parameters; only reading when the key can't help."""
     operation.tries += 1
     operation.next_try_at = now_of(operation) + IN_FLIGHT
     operation.save(update_fields=["tries", "next_try_at"])
     return _call(operation, read_only=operation.read_only or age(operation) > KEY_GOOD_FOR)
+
+
+def look_at(operation: Operation) -> Call:
+    """A look, by reading only, that is none of the operation's own tries."""
+    return _call(operation, read_only=True)
 
 
 def perform(call: Call) -> Reply:
@@ -169,6 +195,14 @@ def now_of(operation: Operation) -> datetime:
     return now
 
 
+def now() -> datetime:
+    """The database's clock."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT now()")
+        moment: datetime = cursor.fetchone()[0]
+    return moment
+
+
 def _resolve(operation: Operation, state: OperationState, stripe_id: str | None) -> None:
     operation.state, operation.stripe_id = state, stripe_id
     operation.next_try_at, operation.resolved_at = None, now_of(operation)
@@ -184,7 +218,9 @@ def _next_try(operation: Operation, reply: Reply) -> datetime:
     the schedule, measured from its first sending."""
     now, passed = now_of(operation), age(operation)
     if reply.outcome is Outcome.NOT_RUN:
-        return now + scaled(min(60.0, 2.0 ** min(operation.tries - 1, 6)))
+        # Not all at once: whoever was told to slow down was not told so alone.
+        backoff = min(60.0, 2.0 ** min(operation.tries - 1, 6))
+        return now + scaled(backoff * random.uniform(0.75, 1.25))
     due = next((s for s in SCHEDULE if scaled(s) > passed), None)
     if due is not None:
         return operation.sent_at + scaled(due)

@@ -3,8 +3,6 @@
 from typing import TypedDict
 from uuid import UUID
 
-from django.utils import timezone
-
 from campusg.errors import Refused
 from payments import operations
 from payments.errors import OperatorNeeded, PaymentBusy, PayoutOff
@@ -56,7 +54,7 @@ def wait_for_account(*, order_id: UUID) -> Waiting:
     Raises PayoutOff when there is nothing to wait for: the customer gets the money back.
     """
     _refuse_if_off(payment_of(order_id))
-    return Waiting(ACCOUNT_UPDATED, timezone.now() + operations.scaled(DAY))
+    return Waiting(ACCOUNT_UPDATED, operations.now() + operations.scaled(DAY))
 
 
 def prepare_transfer(

@@ -14,7 +14,7 @@ from django.conf import settings
 from django.db.models.functions import Now
 
 from campusg.errors import Refused
-from payments import operations
+from payments import breaker, operations
 from payments.errors import (
     NothingHeld,
     OperatorNeeded,
@@ -42,6 +42,7 @@ from payments.operations import Call
 from sagas.engine import Again, Unknown
 
 perform = operations.perform
+seconds_without_stripe = breaker.open_for
 
 
 class Authorized(TypedDict):

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from payments import views
+from payments import views, webhook_views
 
 urlpatterns = [
     path("payments", views.Payments.as_view(), name="payments"),
@@ -10,4 +10,10 @@ urlpatterns = [
     path("payments/authorize", views.Authorize.as_view(), name="authorize-payment"),
     path("payments/release", views.Release.as_view(), name="release-payment"),
     path("payments/capture", views.Capture.as_view(), name="capture-payment"),
+    path("stripe/webhook", webhook_views.Webhook.as_view(), name="stripe-webhook"),
+    path(
+        "stripe/webhook/connect",
+        webhook_views.ConnectWebhook.as_view(),
+        name="stripe-connect-webhook",
+    ),
 ]

@@ -107,6 +107,9 @@ class Run(models.Model):
                 condition=models.Q(wake_at__isnull=False),
                 name="run_to_wake",
             ),
+            models.Index(
+                fields=["waits_for"], condition=~models.Q(waits_for=""), name="run_waiting"
+            ),
             models.Index(fields=["key"], name="run_key"),
             models.Index(fields=["-started_at", "-id"], name="run_latest"),
             models.Index(

@@ -10,6 +10,7 @@ from sagas.manual import BY_HAND
 from sagas.pay_out import pay_out
 from sagas.refund_order import refund_order
 from sagas.release_runner import release_runner
+from sagas.stripe_events import backfill, follow_due, forget
 from sagas.upkeep import set_missing_timers
 
 SAGAS = (
@@ -27,4 +28,12 @@ SAGAS = (
 for saga in SAGAS:
     register(saga)
 
-__all__ = ["SAGAS", "on_fail", "set_missing_timers", "sweep"]
+__all__ = [
+    "SAGAS",
+    "backfill",
+    "follow_due",
+    "forget",
+    "on_fail",
+    "set_missing_timers",
+    "sweep",
+]

@@ -5,9 +5,10 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pytest
 from celery import current_app
@@ -46,6 +47,25 @@ def staffing(item: pytest.Item) -> int:
     """The place of its fixture in STAFFING; 0 for tests that mind no worker."""
     names = getattr(item, "fixturenames", ())
     return next((n for n, name in enumerate(STAFFING, 1) if name in names), 0)
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """The numbers of the faults (`docs/faults.md`) that the tests just run cover, and how many."""
+    reports = [one for kind in ("passed", "failed") for one in terminalreporter.getreports(kind)]
+    covered = Counter(
+        number for one in reports for name, number in one.user_properties if name == "fault"
+    )
+    if covered:
+        shown = ", ".join(f"{number} ({covered[number]})" for number in sorted(covered))
+        terminalreporter.write_line(f"faults covered (by so many tests): {shown}")
+
+
+@pytest.fixture(autouse=True)
+def _faults(request: pytest.FixtureRequest, record_property: Callable[[str, object], None]) -> None:
+    """Note which faults the test is about."""
+    for mark in request.node.iter_markers("fault"):
+        for number in mark.args:
+            record_property("fault", number)
 
 
 def eventually(condition: Callable[[], T], *, within: float = 20.0, every: float = 0.02) -> T:
@@ -93,7 +113,7 @@ class Worker:
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "celery", "-A", "campusg", "worker", "-l", "info",
-                 "-I", "tests.sagas.engine.toys", *self.arguments],
+                 "-I", "tests.sagas.engine.toys,tests.guard", *self.arguments],
                 cwd=ROOT, env=env, stdout=log, stderr=log, start_new_session=True,
             )  # fmt: skip
         eventually(lambda: b" ready." in self.log.read_bytes() or self._dead())

@@ -7,6 +7,7 @@ import pytest
 from django.apps import apps
 from django.contrib import admin
 from django.contrib.admin.models import LogEntry
+from django.contrib.admin.utils import quote
 from django.contrib.auth.models import Group, Permission
 from django.db import connection
 from django.db.models import Model
@@ -17,13 +18,15 @@ from django.utils import timezone
 
 from campusg.api.models import IdempotencyKey
 from campusg.consumers import notifications as consumer
+from campusg.ids import new_id
 from escrow import services as escrow
 from escrow.models import Account, Entry, Hold, Journal
 from events.inbox import handle
 from events.models import InboxEvent, OutboxEvent, Stream
 from notifications.models import Delivery, DeliveryState, Notification
 from orders.models import HandOver, MenuItem, Order, OrderItem, Rating, Restaurant
-from payments.models import Operation, Payment
+from payments.models import Operation, Payment, StripeEvent, StripeLine
+from payments.stripe_events import EventState
 from sagas import operating
 from sagas.create_order import create_order
 from sagas.models import Action, PausedSaga, Run, RunStatus, StepLog, StepState, Worker
@@ -36,6 +39,7 @@ from users.models import PayoutAccount, Role, SavedCard, User
 GUARDED = (
     Order, Payment, Operation, Account, Journal, Entry, Hold, ScheduledEvent, OutboxEvent, Stream,
     Run, Action, PausedSaga, Worker, IdempotencyKey, InboxEvent, Notification, Delivery,
+    StripeEvent, StripeLine,
 )  # fmt: skip
 EDITED = (User, Restaurant, MenuItem)
 #: Shown on the page of what they belong to.
@@ -77,7 +81,7 @@ def listed(model: type[Model], **filters: object) -> str:
 
 def page_of(row: Model, action: str = "change") -> str:
     options = row._meta
-    return reverse(f"admin:{options.app_label}_{options.model_name}_{action}", args=[row.pk])
+    return reverse(f"admin:{options.app_label}_{options.model_name}_{action}", args=[quote(row.pk)])
 
 
 def read(client: Client, url: str) -> str:
@@ -95,6 +99,11 @@ def some_rows() -> Order:
     Worker.objects.create(name="celery@kitchen (7)", queues=["local"])
     operating.pause_saga("pay_out", reason="the bank is closed", actor="ines")
     handle(consumer, an_event("order.created", order.id))
+    StripeEvent.objects.create(
+        id=f"evt_{new_id().hex}", type="payment_intent.succeeded", object_type="payment_intent",
+        order_id=order.pk, state=EventState.DEAD, created_at=timezone.now(), note="in vain",
+    )  # fmt: skip
+    StripeLine.objects.get_or_create(id=1)
     return order
 
 
@@ -388,3 +397,13 @@ def test_the_ops_group_sees_everything_and_changes_little(db: None) -> None:
     assert not Group.objects.filter(name="ops").exists()
     migration.add(apps, None)
     assert granted() == views | changes
+
+
+def test_an_event_that_was_given_up_can_be_followed_once_more(operator: Client) -> None:
+    some_rows()
+    event = StripeEvent.objects.get(state=EventState.DEAD)
+    assert "in vain" in read(operator, listed(StripeEvent, state=EventState.DEAD))
+    body = {"action": "follow_again", "_selected_action": [event.pk]}
+    assert operator.post(listed(StripeEvent), body).status_code == 302
+    event.refresh_from_db()
+    assert (event.state, event.tries) == (EventState.RECEIVED, 0)

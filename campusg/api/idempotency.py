@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from django.db import OperationalError, connection, transaction
+from django.db import OperationalError, connection
 from django.http import QueryDict
 from psycopg2.errorcodes import LOCK_NOT_AVAILABLE
 from rest_framework.request import Request
@@ -19,6 +19,7 @@ from rest_framework.response import Response
 from rest_framework.utils.encoders import JSONEncoder
 
 from campusg.api.models import IdempotencyKey
+from campusg.conflicts import in_transaction
 from campusg.errors import Conflict, Refused
 
 HEADER = "Idempotency-Key"
@@ -90,13 +91,16 @@ def idempotent(handler: Handler) -> Handler:
     @functools.wraps(handler)
     def once(view: Any, request: Request, *args: Any, **kwargs: Any) -> Response:
         key = _key(request)
-        with transaction.atomic():
+
+        def answer() -> Response:
             row, fresh = _claim(request, key)
             if not fresh:
                 return _replay(row)
             response = handler(view, request, *args, **kwargs)
             _store(row, response)
-        return response
+            return response
+
+        return in_transaction(answer)
 
     setattr(once, _MARK, True)
     return once

@@ -27,19 +27,27 @@ def wait_for(scope: str, who: str) -> int:
         return 0
     most, seconds = rate
     now = time.time()
-    key = f"throttle:{scope}:{who}:{int(now // seconds)}"
-    # Kept by name: of two made at the same moment the cache keeps one, and a client that nothing
-    # refers to closes its connections, the one in use included.
-    client = _redis(settings.REDIS_URL)
     try:
-        with client.pipeline(transaction=True) as both:
-            both.incr(key)
-            both.expire(key, seconds)
-            count, _ = both.execute()
+        asked = count(f"throttle:{scope}:{who}:{int(now // seconds)}", seconds)
     except redis.RedisError as error:
         log.warning("not throttled, Redis does not answer: %s", error)
         return 0
-    return 0 if count <= most else int(seconds - now % seconds) + 1
+    return 0 if asked <= most else int(seconds - now % seconds) + 1
+
+
+def count(name: str, seconds: int) -> int:
+    """Count one more of `name`, which is forgotten after so many seconds; how many it makes.
+
+    Raises redis.RedisError.
+    """
+    # Kept by name: of two made at the same moment the cache keeps one, and a client that nothing
+    # refers to closes its connections, the one in use included.
+    client = _redis(settings.REDIS_URL)
+    with client.pipeline(transaction=True) as both:
+        both.incr(name)
+        both.expire(name, seconds)
+        counted, _ = both.execute()
+    return int(counted)
 
 
 class Throttle(BaseThrottle):

@@ -139,6 +139,7 @@ THROTTLE_RATES = {
     "accept": env.str("THROTTLE_ACCEPT", "30/min"),
     # Each new card is a question to Stripe; many at once look like card testing.
     "cards": env.str("THROTTLE_CARDS", "10/h"),
+    "webhook": env.str("THROTTLE_WEBHOOK", "100/s"),
 }
 SIMPLE_JWT = {
     "ACCESS_TOKEN_LIFETIME": timedelta(minutes=10),
@@ -270,6 +271,18 @@ AUTHORIZATION_GIVE_UP_SECONDS = env.float("AUTHORIZATION_GIVE_UP_SECONDS", 900)
 # So long before the card's promise lapses, an order that still relies on it is ended.
 AUTHORIZATION_MARGIN_SECONDS = env.float("AUTHORIZATION_MARGIN_SECONDS", 24 * 3600)
 
+# What Stripe signs its webhooks with: one secret for each endpoint, two while one is replaced.
+STRIPE_WEBHOOK_SECRETS: list[str] = env.list("STRIPE_WEBHOOK_SECRETS", [])
+STRIPE_CONNECT_WEBHOOK_SECRETS: list[str] = env.list("STRIPE_CONNECT_WEBHOOK_SECRETS", [])
+# Calls a second: in all, and of each endpoint; 0: as many as there are. Stripe takes 100 and 25
+# (https://docs.stripe.com/rate-limits); production leaves some for people and other systems.
+STRIPE_CALLS_PER_SECOND = env.int("STRIPE_CALLS_PER_SECOND", 0)
+STRIPE_ROUTE_PER_SECOND = env.int("STRIPE_ROUTE_PER_SECOND", 0)
+# After so many calls without an answer nobody waits for Stripe and no new order is taken, for so
+# many seconds; then one call tries. 0 failures: never.
+STRIPE_BREAKER_FAILURES = env.int("STRIPE_BREAKER_FAILURES", 5)
+STRIPE_BREAKER_OPEN_SECONDS = env.float("STRIPE_BREAKER_OPEN_SECONDS", 15)
+
 # Logs
 LOG_LEVEL = env.str("LOG_LEVEL", "INFO")
 LOGGING = {
@@ -316,6 +329,7 @@ SAGA_PULSE: dict[str, float] = {
     "payments.janitor.hurry_due": 1,
     "sagas.operating.hold_back": 1,
     "notifications.tasks.hurry_due": 1,
+    "sagas.stripe_events.hurry_due": 1,
     "sagas.upkeep.set_missing_timers": 60,
 }
 # Orders a customer may have waiting for their payment at once.

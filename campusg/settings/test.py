@@ -1,5 +1,6 @@
 """The test suite: the same code on embedded servers, with shorter waits."""
 
+from campusg.env import env
 from campusg.settings.base import *  # noqa: F403
 
 SECRET_KEY = "test-only-and-protects-nothing-0123456789abcdef"
@@ -15,6 +16,8 @@ STRIPE_TIMEOUT_SECONDS = (1.0, 6.0)
 AUTHORIZATION_GIVE_UP_SECONDS = 3.0
 SAGA_RETRY_SCALE = 0.2
 EVENTS_RETRY_SECONDS = 0.02
+# Off, but for the tests about it: the faults of one test must not close Stripe to the next.
+STRIPE_BREAKER_FAILURES = env.int("STRIPE_BREAKER_FAILURES", 0)
 SAGA_PULSE = {name: every / 5 for name, every in SAGA_PULSE.items()}  # noqa: F405
 
 # Only the tests of the rates are slowed down by them.

@@ -2,6 +2,7 @@
 
 from payments.gateway.answers import ABSENT, HOLD_STANDS, Outcome, Reply, client
 from payments.gateway.customers import Registered, register_customer
+from payments.gateway.events import list_events, register_webhook
 from payments.gateway.intents import (
     authorize,
     capture,
@@ -16,6 +17,7 @@ from payments.gateway.payees import (
     register_payee,
     reverse,
     transfer,
+    transfers_of,
 )
 from payments.gateway.refunds import find_refund, refund
 
@@ -34,10 +36,13 @@ __all__ = [
     "find_reversal",
     "find_transfer",
     "find_void",
+    "list_events",
     "refund",
     "register_customer",
     "register_payee",
+    "register_webhook",
     "reverse",
     "transfer",
+    "transfers_of",
     "void",
 ]

@@ -3,6 +3,7 @@
 import dataclasses
 import enum
 import functools
+import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,6 +12,10 @@ from typing import Any
 import stripe
 from django.conf import settings
 from django.db import connection
+
+from payments.gateway.line import Line, NotSent
+
+log = logging.getLogger(__name__)
 
 
 class Outcome(enum.Enum):
@@ -61,6 +66,11 @@ NOT_DONE = frozenset(
         "refund_disputed_payment", "resource_missing", "transfers_not_allowed",
     }
 )  # fmt: skip
+#: Of those, what two who do the same at once may well be told; the others mean that we, or an
+#: account, are wrong somewhere, which people should hear of.
+_EXPECTED = frozenset(
+    {"charge_already_captured", "charge_already_refunded", "payment_intent_unexpected_state"}
+)
 
 
 @functools.cache
@@ -69,7 +79,7 @@ def client() -> stripe.StripeClient:
     return stripe.StripeClient(
         settings.STRIPE_SECRET_KEY,
         base_addresses={"api": settings.STRIPE_API_BASE},
-        http_client=stripe.RequestsClient(timeout=settings.STRIPE_TIMEOUT_SECONDS),
+        http_client=Line(timeout=settings.STRIPE_TIMEOUT_SECONDS),
         max_network_retries=0,
     )
 
@@ -83,19 +93,8 @@ def ask(call: Callable[[], Any], understand: Callable[[Any], Reply]) -> Reply:
     refuse_in_transaction()
     try:
         answer = call()
-    except stripe.CardError as error:
-        return _failed(error, Outcome.FAILED)
-    except (stripe.InvalidRequestError, stripe.PermissionError) as error:
-        known = error.code in NOT_DONE
-        return _failed(error, Outcome.FAILED if known else Outcome.OPERATOR)
-    except stripe.IdempotencyError as error:
-        return _failed(error, Outcome.OPERATOR)
-    except (stripe.RateLimitError, stripe.AuthenticationError) as error:
-        return _failed(error, Outcome.NOT_RUN)
     except stripe.StripeError as error:
-        if error.http_status == 409:
-            return _failed(error, Outcome.NOT_RUN)
-        return _failed(error, Outcome.UNKNOWN)
+        return _failed(error, _outcome(error))
     if answer is None:
         return Reply(Outcome.UNKNOWN, code=ABSENT, message="Stripe lists no such object.")
     return _understood(answer, understand)
@@ -122,6 +121,48 @@ def refuse_in_transaction() -> None:
         raise RuntimeError("a call to Stripe inside a transaction would hold its locks for seconds")
 
 
+def _outcome(error: stripe.StripeError) -> Outcome:
+    """What an error says about the call; `Stripe-Should-Retry` counts for more than its status.
+
+    https://docs.stripe.com/error-low-level#stripe-should-retry-header
+    """
+    status = error.http_status
+    if isinstance(error, NotSent):
+        return Outcome.NOT_RUN
+    if status is None or status >= 500:
+        return Outcome.UNKNOWN
+    if status in (401, 409, 429) or _should_retry(error):
+        return Outcome.NOT_RUN
+    if isinstance(error, stripe.CardError):
+        return Outcome.FAILED
+    code = _code(error)
+    if code not in NOT_DONE:
+        return Outcome.OPERATOR
+    if code not in _EXPECTED:
+        log.error("Stripe refused %s: %s (%s)", error.request_id, code, error)
+    return Outcome.FAILED
+
+
+def _code(error: stripe.StripeError) -> str | None:
+    """Its code; the SDK drops that of a 403 and keeps it in the body."""
+    return error.code or getattr(error.error, "code", None)
+
+
+def _is_stored(error: stripe.StripeError) -> bool:
+    """True when the same key would only get the same answer again: a 500 is stored under it,
+    unless Stripe says otherwise."""
+    said = _should_retry(error)
+    if said is None:
+        return error.http_status == 500
+    return error.http_status is not None and not said
+
+
+def _should_retry(error: stripe.StripeError) -> bool | None:
+    """What Stripe says of trying again under the same key, if it says anything."""
+    headers = {name.lower(): value for name, value in (error.headers or {}).items()}
+    return {"true": True, "false": False}.get(headers.get("stripe-should-retry", ""))
+
+
 def _understood(answer: Any, understand: Callable[[Any], Reply]) -> Reply:
     request_id = getattr(getattr(answer, "last_response", None), "request_id", None) or ""
     try:
@@ -134,9 +175,8 @@ def _understood(answer: Any, understand: Callable[[Any], Reply]) -> Reply:
 def _failed(error: stripe.StripeError, outcome: Outcome) -> Reply:
     return Reply(
         outcome,
-        code=getattr(error.error, "decline_code", None) or error.code or type(error).__name__,
+        code=getattr(error.error, "decline_code", None) or _code(error) or type(error).__name__,
         message=error.user_message or str(error),
         request_id=error.request_id or "",
-        # Stripe stores a 500 under the key.
-        read_only=error.http_status == 500,
+        read_only=outcome is Outcome.UNKNOWN and _is_stored(error),
     )

@@ -37,6 +37,22 @@ def register_payee(email: str) -> tuple[str, str]:
     return account.id, (capabilities.transfers if capabilities else None) or "inactive"
 
 
+def transfers_of(account: str) -> str:
+    """What Stripe says now of an account's capability to receive transfers: active, inactive or
+    pending; of an account that has left us, inactive.
+
+    Raises StripeUnavailable when in doubt. https://docs.stripe.com/api/accounts/retrieve
+    """
+    refuse_in_transaction()
+    try:
+        capabilities = client().v1.accounts.retrieve(account).capabilities
+    except (stripe.PermissionError, stripe.InvalidRequestError):
+        return "inactive"
+    except stripe.StripeError as error:
+        raise StripeUnavailable(f"{account} could not be read: {error}") from error
+    return (capabilities.transfers if capabilities else None) or "inactive"
+
+
 def transfer(key: str, params: dict[str, Any]) -> Reply:
     """Send a share of a captured charge to a connected account. With `source_transaction` it does
     not wait for the platform's balance. https://docs.stripe.com/api/transfers/create

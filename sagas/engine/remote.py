@@ -74,6 +74,7 @@ def _prepare(run: Run, saga: Saga, message: Message) -> Claim | Outcome:
         return _settle(run, saga, {} if call is None else call)
     run.lease_until = run.db_now + timedelta(seconds=LEASE_SECONDS)
     run.wake_at = run.lease_until
+    run.waits_for = ""
     store.save(run)
     return Claim(message, run.fence, act, call)
 
@@ -97,9 +98,10 @@ def _settle(run: Run, saga: Saga, result: Result) -> Outcome:
     match result:
         case Refused():
             return refused(run, saga, result)
-        case Unknown(retry_at=when, why=why):
+        case Unknown(retry_at=when, why=why, signal=signal):
             _note(run, saga, StepState.UNKNOWN, why)
             progress.retry_at(run, when)
+            run.waits_for = signal
             store.save(run)
             return STOP
         case Waiting(signal=signal, until=until):

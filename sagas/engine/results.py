@@ -10,10 +10,12 @@ from campusg.errors import Refused
 
 @dataclass(frozen=True)
 class Unknown:
-    """Nobody knows yet whether it happened; look again at `retry_at` (database time)."""
+    """Nobody knows yet whether it happened; look again at `retry_at` (database time), or when
+    `signal` tells that it is known."""
 
     retry_at: datetime
     why: str
+    signal: str = ""
 
 
 @dataclass(frozen=True)

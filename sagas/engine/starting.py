@@ -14,7 +14,7 @@ from sagas.engine import progress, store
 from sagas.engine.definition import Saga
 from sagas.engine.local import do
 from sagas.engine.publishing import publish
-from sagas.models import LIVE, Run, RunStatus
+from sagas.models import ACTIVE, LIVE, Run, RunStatus
 
 
 class RunExists(Conflict):
@@ -65,16 +65,26 @@ def enqueue_many(saga_name: str, wanted: Sequence[tuple[str, dict[str, Any]]]) -
 
 
 def signal(run_id: UUID, name: str) -> bool:
-    """Wake a run that waits for `name`; False when none does (the step will look for itself)."""
+    """Wake a run that waits for `name`, in whichever direction it goes; False when none does (the
+    step will look for itself)."""
     with transaction.atomic():
         run = store.lock_run(run_id)
-        if run is None or run.status != RunStatus.WAITING or run.waits_for != name:
+        if run is None or run.status not in ACTIVE or run.waits_for != name:
             return False
-        run.status, run.waits_for = RunStatus.RUNNING, ""
+        if run.status == RunStatus.WAITING:
+            run.status = RunStatus.RUNNING
+        run.waits_for = ""
         progress.retry_at(run, run.db_now)
         store.save(run)
         transaction.on_commit(partial(publish, run, retry=False), robust=True)
         return True
+
+
+def announce(name: str) -> int:
+    """Wake every run that waits for `name`; how many. Not inside a transaction that holds other
+    locks: it takes those of the runs, which come first everywhere else."""
+    waiting = Run.objects.filter(waits_for=name, status__in=ACTIVE).values_list("id", flat=True)
+    return sum(signal(run_id, name) for run_id in waiting)
 
 
 def compensate(run_id: UUID, reason: str) -> Run:

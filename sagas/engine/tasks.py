@@ -8,6 +8,7 @@ from celery.exceptions import Ignore
 from django.db import InterfaceError, OperationalError, connection
 from django.db.models.functions import Now
 
+from campusg.conflicts import TRIES, was_broken_off
 from sagas.engine import progress, publishing, sweeping
 from sagas.engine.admission import Message, Outcome, Then
 from sagas.engine.definition import Saga
@@ -59,12 +60,16 @@ def sweep() -> None:
 
 
 def _reconnecting(run: Callable[[Message], Outcome], message: Message) -> Outcome:
-    """Once more on a fresh connection if the database went away. Whether the lost transaction
-    was committed does not matter: the run's position says so."""
-    try:
-        return run(message)
-    except (OperationalError, InterfaceError):
-        if connection.is_usable():
-            raise
-        connection.close()
-        return run(message)
+    """Once more on a fresh connection if the database went away, and twice more if it broke the
+    transaction off for another's sake. Whether a lost transaction was committed does not matter:
+    the run's position says so."""
+    for tried in range(1, TRIES + 1):
+        try:
+            return run(message)
+        except (OperationalError, InterfaceError) as error:
+            gone = not connection.is_usable()
+            if gone:
+                connection.close()
+            if tried == TRIES or not (gone or was_broken_off(error)):
+                raise
+    raise AssertionError("every round returns or raises")

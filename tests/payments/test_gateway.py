@@ -1,5 +1,6 @@
 """What each answer of Stripe's, and each lack of one, means."""
 
+import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -7,6 +8,7 @@ from uuid import uuid4
 
 import pytest
 import requests
+import stripe
 from django.conf import settings
 from django.db import transaction
 
@@ -153,3 +155,55 @@ def test_nobody_calls_stripe_inside_a_transaction(
 ) -> None:
     with transaction.atomic(), pytest.raises(RuntimeError, match="inside a transaction"):
         gateway.authorize(key(), {})
+
+
+def an_answer(
+    status: int, code: str, retry: str | None, kind: str = "invalid_request_error"
+) -> Any:
+    """What the SDK's client for HTTP returns for an error of Stripe's."""
+    body = {"error": {"type": kind, "code": code, "message": "No."}}
+    headers = {"Request-Id": "req_1"} | ({"Stripe-Should-Retry": retry} if retry else {})
+    return json.dumps(body).encode(), status, headers
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "retry", "outcome", "read_only"),
+    [
+        (402, "card_declined", None, Outcome.FAILED, False),
+        (402, "card_declined", "false", Outcome.FAILED, False),
+        (400, "parameter_missing", None, Outcome.FAILED, False),
+        (403, "account_invalid", None, Outcome.FAILED, False),
+        (404, "resource_missing", None, Outcome.FAILED, False),
+        (400, "never_seen_before", None, Outcome.OPERATOR, False),
+        (403, "", None, Outcome.OPERATOR, False),
+        (418, "teapot", None, Outcome.OPERATOR, False),
+        (400, "never_seen_before", "true", Outcome.NOT_RUN, False),
+        (401, "", None, Outcome.NOT_RUN, False),
+        (409, "idempotency_key_in_use", None, Outcome.NOT_RUN, False),
+        (429, "lock_timeout", "true", Outcome.NOT_RUN, False),
+        (429, "rate_limit", None, Outcome.NOT_RUN, False),
+        (500, "", None, Outcome.UNKNOWN, True),
+        (500, "", "true", Outcome.UNKNOWN, False),
+        (503, "", None, Outcome.UNKNOWN, False),
+        (503, "", "false", Outcome.UNKNOWN, True),
+    ],
+)
+def test_the_outcome_table(
+    status: int, code: str, retry: str | None, outcome: Outcome, read_only: bool, monkeypatch: Any
+) -> None:
+    kind = "card_error" if status == 402 else "invalid_request_error"
+    told = an_answer(status, code, retry, kind)
+    monkeypatch.setattr(stripe.RequestsClient, "request", lambda *_, **__: told)
+    reply = gateway.authorize(key(), {"amount": 1})
+    assert (reply.outcome, reply.read_only) == (outcome, read_only)
+
+
+def test_a_refusal_that_two_at_once_cannot_explain_is_told_to_people(
+    monkeypatch: Any, caplog: Any
+) -> None:
+    for code, alarms in (("payment_intent_unexpected_state", 0), ("resource_missing", 1)):
+        told = an_answer(400, code, None)
+        monkeypatch.setattr(stripe.RequestsClient, "request", lambda *_, told=told, **__: told)
+        caplog.clear()
+        gateway.authorize(key(), {"amount": 1})
+        assert [one.levelname for one in caplog.records] == ["ERROR"] * alarms

@@ -9,7 +9,7 @@ from django.db.models.functions import Now
 
 from campusg.ids import new_id
 from payments import operations, services
-from payments.errors import OperatorNeeded, PaymentDeclined, PaymentUnanswered
+from payments.errors import OperatorNeeded, PaymentBusy, PaymentDeclined, PaymentUnanswered
 from payments.gateway import Outcome, Reply
 from payments.models import Kind, Operation, OperationState, Payment, PaymentStatus
 from payments.operations import Call
@@ -123,6 +123,7 @@ def test_after_a_stored_500_only_reading_is_left(order: dict[str, Any]) -> None:
     assert prepare(order).read_only
 
 
+@pytest.mark.fault(5)
 def test_an_old_key_is_never_sent(order: dict[str, Any]) -> None:
     call = prepare(order)
     grow_old(call, hours=22.9)
@@ -202,6 +203,50 @@ def test_the_database_allows_one_live_operation_of_a_kind(
     call = prepare(order)
     payment = Payment.objects.get(pk=call.payment_id)
     if kind == Kind.VOID:
+        services.record_authorization(call, SUCCEEDED)
         operations.intend(payment, kind, {"payment_intent": "pi_1"})
     with pytest.raises(IntegrityError), transaction.atomic():
         operations.intend(payment, kind, {}, after=the(call))
+
+
+@pytest.mark.parametrize("reply", [None, LOST, STRANGE])
+def test_what_is_unresolved_is_found_out_before_anything_new(
+    order: dict[str, Any], reply: Reply | None
+) -> None:
+    authorization = prepare(order)
+    services.record_authorization(authorization, SUCCEEDED)
+    payment = Payment.objects.get(pk=authorization.payment_id)
+    first = operations.intend(payment, Kind.VOID, {"payment_intent": "pi_1"})
+    if reply:
+        services.record_release(first, reply)
+    for kind in (Kind.CAPTURE, Kind.REFUND, Kind.TRANSFER_RUNNER):
+        with pytest.raises(PaymentBusy):
+            operations.intend(payment, kind, {})
+
+
+def test_one_leg_does_not_wait_for_the_other(order: dict[str, Any]) -> None:
+    authorization = prepare(order)
+    services.record_authorization(authorization, SUCCEEDED)
+    payment = Payment.objects.get(pk=authorization.payment_id)
+    operations.intend(payment, Kind.TRANSFER_RUNNER, {})
+    operations.intend(payment, Kind.TRANSFER_RESTAURANT, {})
+    for kind in (Kind.REVERSE_RUNNER, Kind.REFUND):
+        with pytest.raises(PaymentBusy):
+            operations.intend(payment, kind, {})
+
+
+@pytest.mark.fault(7)
+def test_whoever_is_told_to_slow_down_comes_back_later_each_time_and_not_all_at_once(
+    order: dict[str, Any], settings: Any
+) -> None:
+    settings.STRIPE_RETRY_SCALE = 1.0
+    waits = []
+    for tries in (1, 3, 9):
+        call = prepare(order | {"order_id": new_id()})
+        Operation.objects.filter(pk=call.operation_id).update(tries=tries)
+        services.record_authorization(call, BUSY)
+        operation = the(call)
+        assert operation.next_try_at is not None
+        waits.append((operation.next_try_at - operation.sent_at).total_seconds())
+    for wait, expected in zip(waits, (1, 4, 60), strict=True):
+        assert 0.75 * expected <= wait <= 1.25 * expected + 1

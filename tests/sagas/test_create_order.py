@@ -78,11 +78,13 @@ def test_a_customer_without_a_card_is_refused_at_the_door(committed_db: None) ->
 
 def test_a_closed_restaurant_is_refused_at_the_door(committed_db: None) -> None:
     order_id, closed = new_id(), make_restaurant(is_open=False)
+    facts = requested(order_id, make_customer(), closed)
     with pytest.raises(RestaurantClosed), transaction.atomic():
-        start(create_order, str(order_id), **requested(order_id, make_customer(), closed))
+        start(create_order, str(order_id), **facts)
     assert not Run.objects.filter(key=str(order_id)).exists()
 
 
+@pytest.mark.fault(6)
 @pytest.mark.parametrize(
     "card", ["pm_card_visa_chargeDeclined", "pm_card_visa_chargeDeclinedInsufficientFunds"]
 )
@@ -135,6 +137,7 @@ def test_a_reply_later_than_the_lease_is_awaited_by_one_worker_alone(place: Plac
     assert placed.payment.operations.get().tries == 1
 
 
+@pytest.mark.fault(1, 7)
 @pytest.mark.parametrize("kind", ["drop_request", "drop_reply", "conflict", "rate_limit"])
 def test_an_unknown_outcome_is_asked_for_under_the_same_key(place: Place, kind: str) -> None:
     placed = place(kind=kind).rests()
@@ -144,18 +147,21 @@ def test_an_unknown_outcome_is_asked_for_under_the_same_key(place: Place, kind: 
     assert placed.operations() == [("authorize", 1, "succeeded")]
 
 
+@pytest.mark.fault(1)
 def test_no_reply_within_the_time_allowed_is_unknown_and_not_failed(place: Place) -> None:
     placed = place(kind="latency", seconds=8).rests()
     assert placed.intents() == 1
     assert placed.operations()[0] == ("authorize", 1, "succeeded")
 
 
+@pytest.mark.fault(3)
 def test_a_stored_500_is_resolved_by_reading(place: Place) -> None:
     placed = place(kind="stored_500_after").rests()
     assert placed.order.status == OrderStatus.CREATED
     assert placed.intents() == 1
 
 
+@pytest.mark.fault(3)
 def test_an_authorization_nobody_ever_hears_of_is_given_up_and_watched(place: Place) -> None:
     placed = place(kind="stored_500_before").rests()
     nothing_is_left(placed)
@@ -164,6 +170,7 @@ def test_an_authorization_nobody_ever_hears_of_is_given_up_and_watched(place: Pl
     assert operation.watched
 
 
+@pytest.mark.fault(3)
 def test_what_turns_up_after_the_order_was_given_up_is_voided(place: Place) -> None:
     placed = place(kind="conflict", times=None)
     placed.rests()
@@ -194,6 +201,7 @@ def test_a_void_that_reading_shows_not_to_have_happened_is_asked_for_anew(place:
     assert placed.operations()[1:] == [("void", 1, "failed"), ("void", 2, "succeeded")]
 
 
+@pytest.mark.fault(2, 32)
 def test_a_worker_killed_during_the_call_leaves_one_hold(
     new_worker: Callable[..., Worker], books: None
 ) -> None:

@@ -1,0 +1,103 @@
+"""What an event at Stripe sets going: a look at the payment, or at an account and who waits for it.
+
+Events are kept by `payments.webhooks` and taken from there, any number of workers at once. An event
+that fails is tried again, ever later, ten times; then it waits for a person.
+"""
+
+import logging
+from datetime import timedelta
+
+from celery import shared_task
+from django.db.models.functions import Now
+
+from payments import backfill as backfilling
+from payments import following, gateway, stripe_events
+from payments.errors import NotOurs
+from payments.stripe_events import TRIES, EventState, StripeEvent
+from payments.webhooks import FOLLOW, hint
+from sagas.engine.starting import announce
+from sagas.pay_out import account_updated
+from users import services as users
+
+log = logging.getLogger(__name__)
+
+#: Few, so that one slow answer of Stripe's keeps few waiting.
+BATCH = 10
+
+
+@shared_task(name=FOLLOW)
+def follow_due() -> int:
+    """Follow events that are due; how many."""
+    events = stripe_events.claim(BATCH)
+    for event in events:
+        _follow(event)
+    if len(events) == BATCH:
+        hint()
+    return len(events)
+
+
+def hurry_due() -> None:
+    """The pulse: tell a worker when an event is due that no message told it of."""
+    if stripe_events.waiting():
+        hint()
+
+
+@shared_task(name="sagas.backfill_stripe_events")
+def backfill() -> None:
+    """Fetch the events that did not reach us."""
+    if backfilling.backfill():
+        hint()
+
+
+@shared_task(name="sagas.forget_stripe_events")
+def forget() -> None:
+    """Delete the events of long ago."""
+    while stripe_events.forget(5_000) == 5_000:
+        pass
+
+
+def _follow(event: StripeEvent) -> None:
+    try:
+        note = _done(event)
+    except NotOurs as stranger:
+        log.error("event %s (%s) is quarantined: %s", event.pk, event.type, stranger)
+        stripe_events.finish(event, EventState.QUARANTINED, str(stranger))
+    except Exception as error:
+        _failed(event, error)
+    else:
+        stripe_events.finish(event, EventState.DONE, note)
+
+
+def _done(event: StripeEvent) -> str:
+    """Act on it; in words, what came of it."""
+    if event.account:
+        return _account(event)
+    if event.object_type in following.OURS:
+        return following.follow(event)
+    if event.object_type == "balance":
+        return f"{announce('balance.available')} runs woken"
+    return "nothing hangs on it"
+
+
+def _account(event: StripeEvent) -> str:
+    """Whatever happened to a connected account: read what it may do now, and tell who waits."""
+    transfers = gateway.transfers_of(event.account)
+    user_id = users.set_transfers(
+        stripe_account_id=event.account, transfers=users.Transfers(transfers)
+    )
+    if user_id is None:
+        raise NotOurs(f"The account {event.account} is nobody's here.")
+    return f"transfers are {transfers}, {account_updated(user_id)} runs woken"
+
+
+def _failed(event: StripeEvent, error: Exception) -> None:
+    log.warning("event %s (%s), try %s: %s", event.pk, event.type, event.tries, error)
+    if event.tries >= TRIES:
+        log.error("event %s (%s) needs a person: %s", event.pk, event.type, error)
+        stripe_events.finish(event, EventState.DEAD, repr(error))
+        return
+    StripeEvent.objects.filter(pk=event.pk).update(
+        next_try_at=Now() + timedelta(seconds=min(3600, 2**event.tries)),
+        busy_until=None,
+        note=repr(error)[:2000],
+    )

@@ -1,0 +1,72 @@
+"""Nobody talks to Stripe while a transaction is open: checked at the socket, in every process.
+
+A plugin of the test run, and imported by its workers. Whoever breaks the rule gets an error where
+it happens; and because code may catch that, it is also written down, and the run fails.
+"""
+
+import socket
+import traceback
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from django.apps import apps
+from django.conf import settings
+from django.db import connections
+
+FOUND = Path(__file__).resolve().parent.parent / ".campusg" / "test" / "calls-in-transactions"
+
+
+class CallInTransaction(ConnectionError):
+    """Of a kind that whoever opened the socket closes it after."""
+
+
+def in_transaction() -> bool:
+    """True inside a transaction that the code has opened, not the test case round it."""
+    return apps.ready and any(
+        not block._from_testcase
+        for connection in connections.all(initialized_only=True)
+        for block in connection.atomic_blocks
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Forget what an earlier run found."""
+    FOUND.unlink(missing_ok=True)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Whatever a process was caught at fails the run."""
+    if FOUND.exists():
+        print(f"\nCalls to Stripe inside transactions:\n{FOUND.read_text()}")  # noqa: T201
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def _guarded(name: str) -> Any:
+    method = getattr(socket.socket, name)
+
+    def guarded(self: socket.socket, *given: Any) -> Any:
+        if in_transaction() and _peer(self, name, given) == _stripe():
+            with FOUND.open("a") as log:
+                log.write("".join(traceback.format_stack(limit=40)) + "\n")
+            raise CallInTransaction("a call to Stripe inside a transaction")
+        return method(self, *given)
+
+    return guarded
+
+
+def _stripe() -> tuple[str, int]:
+    at = urlsplit(settings.STRIPE_API_BASE)
+    return at.hostname or "", at.port or 443
+
+
+def _peer(one: socket.socket, name: str, given: tuple[Any, ...]) -> Any:
+    try:
+        return given[0] if name == "connect" else one.getpeername()
+    except OSError:
+        return None
+
+
+for _name in ("connect", "send", "sendall"):
+    setattr(socket.socket, _name, _guarded(_name))
