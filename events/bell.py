@@ -21,7 +21,7 @@ class Bell:
                 cursor.execute(f"LISTEN campusg_{channel}")
 
     def wait(self, seconds: float, *, to_hints: bool = True) -> None:
-        """Return after a hint, a stop or so many seconds; with `to_hints=False` hints can wait."""
+        """Return after a hint, a stop or so many seconds; with `to_hints=False` hints must wait."""
         if self.stopped:
             return
         raw = connection.connection if to_hints else None
