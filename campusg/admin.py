@@ -55,11 +55,14 @@ def badge(status: str) -> SafeString:
 def links_of_order(order_id: object) -> SafeString:
     """The order and every list of its rows, whichever app keeps them."""
     order = reverse("admin:orders_order_change", args=[order_id])
+    page = reverse("order-page", args=[order_id])
     lists = [
         (f"{reverse(f'admin:{page}_changelist')}?{urlencode({field: str(order_id)})}", title)
         for title, page, field in PAGES_OF_ORDER
     ]
-    return format_html_join(" · ", '<a href="{}">{}</a>', [(order, "order"), *lists])
+    return format_html_join(
+        " · ", '<a href="{}">{}</a>', [(order, "order"), (page, "its page"), *lists]
+    )
 
 
 def money(field: str) -> Shown:

@@ -7,6 +7,7 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 from campusg.api import pages
 from campusg.api.health import healthz, readyz
 from campusg.api.views import NoSuchPath, Root
+from orders.page import order_page
 from orders.selectors import visible_to
 from payments.gateway import register_customer
 from scheduler.views import CancelEvent, DueEvents, Schedule
@@ -40,6 +41,7 @@ urlpatterns = [
     path("admin/login/", counted(admin.site.login)),
     path("admin/", admin.site.urls),
     path("accounts/", include("users.signin")),
+    path("orders/<uuid:pk>/", order_page, name="order-page"),
     path("api/", include(api)),
     path("healthz", healthz),
     path("readyz", readyz),

@@ -169,6 +169,15 @@ class Complete(Act):
         return start(complete_order, str(order.pk), order_id=order.pk)
 
 
+def part_in(order: Order, user: Any) -> Who | None:
+    """What the user is to this order; None for a kitchen, which only looks."""
+    if order.customer_id == user.pk:
+        return "customer"
+    if order.runner_id == user.pk:
+        return "runner"
+    return None if {"ops", "service"}.isdisjoint(user.roles) else "ops"
+
+
 class Cancel(Act):
     """Call an order off. Who may, in which state, and who is paid all the same is one table; an
     order still being created is taken back step by step."""
@@ -179,7 +188,9 @@ class Cancel(Act):
 
     def start(self, order: Order, wanted: dict[str, Any]) -> Run:
         """Turn creation round while it can be, else start a saga of its own."""
-        by, reason = self.part_in(order), wanted["reason"]
+        by, reason = part_in(order, self.request.user), wanted["reason"]
+        if by is None:
+            raise PermissionDenied
         if order.status in UNPAID:
             creating = Run.objects.filter(
                 saga=create_order.name, key=str(order.pk), status__in=ACTIVE
@@ -190,17 +201,6 @@ class Cancel(Act):
             except NoLiveRun:
                 pass  # It was created a moment ago.
         return start(cancel_order, str(order.pk), order_id=order.pk, by=by, reason=reason)
-
-    def part_in(self, order: Order) -> Who:
-        """What the user is to this order. A kitchen only looks."""
-        user: Any = self.request.user
-        if order.customer_id == user.pk:
-            return "customer"
-        if order.runner_id == user.pk:
-            return "runner"
-        if {"ops", "service"}.isdisjoint(user.roles):
-            raise PermissionDenied
-        return "ops"
 
 
 class Refund(Act):

@@ -113,13 +113,14 @@ class OrderSerializer(serializers.ModelSerializer):
     """An order; amounts in minor units of its currency."""
 
     url = serializers.SerializerMethodField()
+    page = serializers.SerializerMethodField(help_text="For people: moves by itself.")
     items = OrderItemSerializer(many=True)
     run = serializers.SerializerMethodField(help_text="The saga that creates it.")
 
     class Meta:
         model = Order
         fields = (
-            "id", "url", "status", "version", "customer_id", "restaurant_id", "runner_id",
+            "id", "url", "page", "status", "version", "customer_id", "restaurant_id", "runner_id",
             "delivery_location", "cancel_reason", "currency", "food_fee", "delivery_fee",
             "platform_fee", "total", "items", "run", *map(timestamp_of, OrderStatus),
         )  # fmt: skip
@@ -127,6 +128,10 @@ class OrderSerializer(serializers.ModelSerializer):
     @extend_schema_field(OpenApiTypes.URI)
     def get_url(self, order: Order) -> str:
         return reverse("order", [order.pk], request=self.context.get("request"))
+
+    @extend_schema_field(OpenApiTypes.URI)
+    def get_page(self, order: Order) -> str:
+        return reverse("order-page", [order.pk], request=self.context.get("request"))
 
     @extend_schema_field({"type": ["string", "null"], "format": "uri"})
     def get_run(self, order: Any) -> str | None:

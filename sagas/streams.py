@@ -1,6 +1,5 @@
 """A run's timeline as it grows."""
 
-import re
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any, ClassVar
 from uuid import UUID
@@ -29,11 +28,12 @@ class RunTimeline:
         """As `Source` says. The run first: its last step is there before its end is."""
         run = Run.objects.get(pk=key)
         known = set(after.split("."))
-        told = [mark for step in run.steps.all() if (mark := _mark(step)) in known]
+        entries = list(_entries(run, ops=ops))
+        told = [mark for mark, _, _ in entries if mark in known]
         frames = []
-        for mark, event, data in _entries(run, ops=ops):
+        for mark, event, data in entries:
             if mark not in known:
-                told = [other for other in told if _line(other) != _line(mark)] + [mark]
+                told.append(mark)
                 frames.append(Frame(".".join(told), event, data))
         return Reading(frames, frames[-1].id if frames else after, run.status in RESTED)
 
@@ -69,12 +69,6 @@ def _mark(step: StepLog) -> str:
     """A line in its present state and try: `3S1` has started, `-3D1` is undone."""
     sign = "-" if step.direction == Direction.UNDO else ""
     return f"{sign}{step.position}{step.state[0]}{step.attempt}"
-
-
-def _line(mark: str) -> str:
-    """Which line a mark is about; the run itself is none of them."""
-    found = re.match(r"-?\d+", mark)
-    return found[0] if found else ""
 
 
 def _json(data: Any) -> str:

@@ -62,7 +62,7 @@ class Server:
     def _asked(self) -> bool:
         try:
             return requests.get(f"{self.url}/healthz", timeout=5).ok
-        except requests.ConnectionError:
+        except requests.RequestException:
             return False
 
     def _dead(self) -> bool:
