@@ -13,9 +13,11 @@ from typing import Any, TypeVar
 import pytest
 from celery import current_app
 from django.db import connection
+from django.test import Client
 from django.test.utils import setup_databases
 
 from tests import stack
+from tests.admin import signed_in
 
 ROOT = Path(__file__).resolve().parent.parent
 T = TypeVar("T")
@@ -217,3 +219,15 @@ def new_worker(committed_db: None, staff: Staff) -> Iterator[Callable[..., Worke
     for one in made:
         one.kill()
     forget_messages()
+
+
+@pytest.fixture
+def superuser(db: None) -> Client:
+    """A browser in which somebody who may do everything is signed in to the admin."""
+    return signed_in(is_superuser=True)
+
+
+@pytest.fixture
+def ops(db: None) -> Client:
+    """A browser in which an ordinary operator is signed in to the admin."""
+    return signed_in(group="ops")

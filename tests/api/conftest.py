@@ -2,10 +2,13 @@
 
 from typing import Any
 
+import pytest
 from rest_framework.test import APIClient
 
 from campusg.api.problems import kinds
 from campusg.ids import new_id
+from tests.api.world import a_runner
+from tests.factories import a_customer
 from users.models import User
 
 
@@ -45,3 +48,13 @@ def problem(response: Any, status: int, code: str, field: str | None = None) -> 
     assert body["request_id"] == response["X-Request-Id"]
     assert "Traceback" not in response.content.decode()
     return body
+
+
+@pytest.fixture
+def customer() -> User:
+    return a_customer()
+
+
+@pytest.fixture
+def runner() -> User:
+    return a_runner()

@@ -8,6 +8,7 @@ from django.db.models.functions import Now
 from campusg.consumers import notifications as consumer
 from escrow.models import Hold
 from events.inbox import handle
+from events.models import OutboxEvent
 from notifications.models import Notification
 from orders import services as orders
 from orders.models import Order
@@ -169,3 +170,19 @@ def what_hangs_on(order: Order) -> dict[str, UUID]:
         "user": order.customer_id,
         "restaurant": order.restaurant_id,
     }
+
+
+def open_order(customer: User) -> Order:
+    """An order that any runner may take."""
+    return delivered(customer, a_runner(), S.CREATED)
+
+
+def status_of(order: Order) -> tuple[str, UUID | None, int]:
+    """Its status, runner and version, as the database has them now."""
+    return Order.objects.values_list("status", "runner_id", "version").get(pk=order.pk)
+
+
+def events_of(order: Order) -> list[str]:
+    """What has happened to it, oldest first."""
+    told = OutboxEvent.objects.filter(aggregateid=order.pk).order_by("aggversion")
+    return list(told.values_list("type", flat=True))
