@@ -17,7 +17,7 @@ from bench.site import open_site
 from devstack.errors import StackError
 from devstack.foreground import until_told_to_stop
 
-NAMES = ("local_steps", "create_order")
+NAMES = ("local_steps", "create_order", "scheduler")
 
 
 def main() -> int:
@@ -56,8 +56,9 @@ def _benchmark(name: str) -> Any:
     """Imported late: what they import needs Django, and that needs the servers' addresses."""
     from bench.create_order import create_order
     from bench.local_steps import local_steps
+    from bench.scheduler import scheduler
 
-    return {"local_steps": local_steps, "create_order": create_order}[name]
+    return {"local_steps": local_steps, "create_order": create_order, "scheduler": scheduler}[name]
 
 
 def _about() -> dict[str, str]:

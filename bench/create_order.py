@@ -36,16 +36,19 @@ Post = tuple[str, str]
 def create_order(site: Site) -> list[Report]:
     """How many orders a second, and how long one takes while 20 a second come in."""
     report = Report(f"create_order whole, Stripe answering after {STRIPE_MS} ms")
-    posts = _campus(site)
-    _stripe_takes(STRIPE_MS)
+    posts = campus(site)
+    stripe_takes(STRIPE_MS)
     with site.workers(*WORKERS), site.web() as port:
-        _bulk(site, port, posts, site.size(30))
+        bulk(site, port, posts, site.size(30))
         report.speeds.append(_speed(site, port, posts))
-        report.latencies += _latencies(site, port, posts)
+        answered, created = steadily(site, port, posts)
+        answered.target_p99, created.target = 60, STRIPE_MS + 60
+        report.latencies += answered, created
     return [report]
 
 
-def _campus(site: Site) -> list[Post]:
+def campus(site: Site) -> list[Post]:
+    """Customers with cards and kitchens with menus; what each customer posts."""
     path = FOLDER / "people.json"
     options = {
         "customers": site.size(CUSTOMERS),
@@ -73,7 +76,8 @@ def _order(kitchen: dict[str, Any]) -> str:
     return json.dumps(wanted)
 
 
-def _stripe_takes(milliseconds: int) -> None:
+def stripe_takes(milliseconds: int) -> None:
+    """From now on the sandbox answers after so long."""
     url = f"{settings.STRIPE_API_BASE}/_sandbox/settings"
     requests.put(url, json={"latency_ms": milliseconds}, timeout=10).raise_for_status()
 
@@ -83,12 +87,13 @@ def _speed(site: Site, port: int, posts: Sequence[Post]) -> Speed:
     for _ in range(site.repetitions):
         count = site.size(ORDERS)
         with metered() as cost:
-            _bulk(site, port, posts, count)
+            bulk(site, port, posts, count)
         speed.add(count, cost)
     return speed
 
 
-def _bulk(site: Site, port: int, posts: Sequence[Post], count: int) -> None:
+def bulk(site: Site, port: int, posts: Sequence[Post], count: int) -> None:
+    """Post so many orders from all clients at once, and wait until the last is CREATED."""
     wanted = _created() + count
     site.share(post_many, count, port, posts)
     until(lambda: _created() >= wanted, f"{count} orders to be CREATED")
@@ -129,10 +134,11 @@ class Phone:
         return UUID(json.loads(said)["order"]["id"])
 
 
-def _latencies(site: Site, port: int, posts: Sequence[Post]) -> list[Latency]:
-    """Each order at its own time, whether or not those before it have been answered."""
-    answered = Latency(f"POST answered, at {PER_SECOND} a second", target_p99=60)
-    created = Latency(f"POST until seen CREATED, at {PER_SECOND} a second", target=STRIPE_MS + 60)
+def steadily(site: Site, port: int, posts: Sequence[Post]) -> tuple[Latency, Latency]:
+    """Each order at its own time, whether or not those before it have been answered: how long
+    each took to be answered, and to be CREATED."""
+    answered = Latency(f"POST answered, at {PER_SECOND} a second")
+    created = Latency(f"POST until seen CREATED, at {PER_SECOND} a second")
     due: dict[UUID, float] = {}
     mine = threading.local()
 
@@ -160,7 +166,7 @@ def _latencies(site: Site, port: int, posts: Sequence[Post]) -> list[Latency]:
         ]
         until(all_seen, "every order to be CREATED", every=0.005)
     answered.others = created.others = cost.others
-    return [answered, created]
+    return answered, created
 
 
 def _created() -> int:

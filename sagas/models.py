@@ -59,6 +59,9 @@ class Run(models.Model):
         default=0, help_text="Rises with each claim of a remote step; only the latest may advance."
     )
     lease_until = models.DateTimeField(null=True, blank=True)
+    background = models.BooleanField(
+        default=False, help_text="Nobody waits for it: it begins when there is nothing else to do."
+    )
     wake_at = models.DateTimeField(null=True, blank=True, help_text="When the sweep looks again.")
     not_before = models.DateTimeField(
         null=True, blank=True, help_text="A retry may not run earlier than this."
@@ -104,11 +107,16 @@ class Run(models.Model):
         indexes: ClassVar = [
             models.Index(
                 fields=["wake_at"],
-                condition=models.Q(wake_at__isnull=False),
+                condition=models.Q(wake_at__isnull=False, background=False),
                 name="run_to_wake",
             ),
             models.Index(
                 fields=["waits_for"], condition=~models.Q(waits_for=""), name="run_waiting"
+            ),
+            models.Index(
+                fields=["id"],
+                condition=models.Q(wake_at__isnull=False, background=True),
+                name="run_in_background",
             ),
             models.Index(fields=["key"], name="run_key"),
             models.Index(fields=["-started_at", "-id"], name="run_latest"),

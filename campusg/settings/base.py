@@ -199,6 +199,8 @@ CELERY_TASK_DEFAULT_QUEUE = "local"
 # without -Q takes both, so one plain worker runs everything.
 CELERY_TASK_QUEUES: dict[str, dict[str, Any]] = {"local": {}, "remote": {}}
 CELERY_TASK_CREATE_MISSING_QUEUES = False
+# What follows from a message in the background stays there.
+CELERY_TASK_INHERIT_PARENT_PRIORITY = True
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_TASK_PUBLISH_RETRY_POLICY = {

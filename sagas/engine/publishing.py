@@ -13,6 +13,10 @@ from sagas.models import Run
 log = logging.getLogger(__name__)
 
 LOCAL_QUEUE, REMOTE_QUEUE = "local", "remote"
+#: Kombu keeps a list per queue and priority, 0 the first to be taken from and 9 the last; whoever
+#: consumes a queue consumes them all. What follows from a message inherits its priority, but an
+#: errback does not.
+FOREGROUND, BACKGROUND = 0, 9
 
 #: One Celery task per participant, by its name: what logs and monitors show.
 _tasks: dict[str, Task] = {}
@@ -43,15 +47,16 @@ def publish(run: Run, *, retry: bool = True) -> bool:
     if saga is None or run.wake_at is None or run.paused:
         return True
     forward, run_id = run.forward, str(run.pk)
+    priority = BACKGROUND if run.background else FOREGROUND
     steps = [
         message(saga.action(at, forward=forward), run_id, at, run.epoch)
         for at in saga.path(run.position, forward=forward)
     ]
     # One argument at most: such an errback is a message of its own. With more it would run
     # inside the failing worker, unretried.
-    errback = current_app.tasks["sagas.on_fail"].si(run_id)
+    errback = current_app.tasks["sagas.on_fail"].si(run_id).set(priority=priority)
     try:
-        chain(*steps).apply_async(link_error=errback, retry=retry)
+        chain(*steps).apply_async(link_error=errback, retry=retry, priority=priority)
     except (OperationalError, OSError) as error:
         log.warning("run %s not published, the sweep will: %s", run_id, error)
         return False
@@ -66,8 +71,10 @@ def trim(task: Task, position: int) -> None:
         rest.pop()
 
 
-def queue_length() -> int:
-    """How many messages wait in our queues."""
+def queue_length(*, background: bool = False) -> int:
+    """How many messages wait in our queues, those in the background apart."""
+    priority = BACKGROUND if background else FOREGROUND
     with current_app.connection_or_acquire() as broker:
-        client = broker.default_channel.client
-        return sum(client.llen(queue) for queue in (LOCAL_QUEUE, REMOTE_QUEUE))
+        channel = broker.default_channel
+        lists = (channel._q_for_pri(queue, priority) for queue in (LOCAL_QUEUE, REMOTE_QUEUE))
+        return sum(map(channel.client.llen, lists))

@@ -56,8 +56,9 @@ def enqueue(saga: Saga, key: str, **facts: Any) -> Run:
 def enqueue_many(saga_name: str, wanted: Sequence[tuple[str, dict[str, Any]]]) -> int:
     """Insert a run for each key and facts, whatever their number, in one statement; how many.
 
-    A key that has a live run keeps it. Nothing is published: the sweep does that at its own pace,
-    so that many runs at once don't stand in the way of those that somebody waits for.
+    A key that has a live run keeps it. They run in the background: the sweep publishes them at its
+    own pace, behind all others, so that many at once don't stand in the way of those that somebody
+    waits for.
     """
     saga = Saga.registry[saga_name]
     rows = [(new_id(), key, _given(saga, facts), factual.digest(facts)) for key, facts in wanted]

@@ -32,9 +32,9 @@ CASE WHEN EXISTS (SELECT FROM sagas_pausedsaga AS p WHERE p.saga = new.saga)
 _INSERT = f"""
 INSERT INTO sagas_run (id, saga, key, status, paused, position, epoch, fence, attempt, sweeps,
                        recovered, waits_for, facts, given_digest, fingerprint, reason, remedy,
-                       undo_failed, amount_at_risk, currency, wake_at)
+                       undo_failed, amount_at_risk, currency, background, wake_at)
 SELECT new.id, new.saga, new.key, 'RUNNING', {_PAUSED}, 1, 1, 0, 0, 0, 0, '', new.facts,
-       new.digest, new.fingerprint, '', '', false, 0, '', now() + new.grace
+       new.digest, new.fingerprint, '', '', false, 0, '', false, now() + new.grace
 FROM (VALUES (%s::uuid, %s, %s, %s::jsonb, %s, %s, %s::interval))
      AS new(id, saga, key, facts, digest, fingerprint, grace)
 ON CONFLICT (saga, key) WHERE status IN ({", ".join(f"'{status}'" for status in LIVE)}) DO NOTHING
@@ -43,9 +43,9 @@ RETURNING {", ".join(_COLUMNS)}, statement_timestamp()
 _INSERT_MANY = f"""
 INSERT INTO sagas_run (id, saga, key, status, paused, position, epoch, fence, attempt, sweeps,
                        recovered, waits_for, facts, given_digest, fingerprint, reason, remedy,
-                       undo_failed, amount_at_risk, currency, wake_at)
+                       undo_failed, amount_at_risk, currency, background, wake_at)
 SELECT new.id, new.saga, new.key, 'RUNNING', {_PAUSED}, 1, 1, 0, 0, 0, 0, '', new.facts,
-       new.digest, new.fingerprint, '', '', false, 0, '', now()
+       new.digest, new.fingerprint, '', '', false, 0, '', true, now()
 FROM (SELECT %s::text AS saga, %s::text AS fingerprint, many.*
       FROM unnest(%s::uuid[], %s::text[], %s::jsonb[], %s::text[]) AS many(id, key, facts, digest)
      ) AS new
@@ -82,7 +82,8 @@ def insert_run(
 def insert_runs(
     saga: str, fingerprint: str, rows: Sequence[tuple[UUID, str, dict[str, Any], str]]
 ) -> int:
-    """New runs of one saga as (id, key, facts, digest), due at once; how many had no live run."""
+    """New runs of one saga as (id, key, facts, digest), in the background; how many had no live
+    run."""
     if not rows:
         return 0
     ids, keys, facts, digests = zip(*rows, strict=True)

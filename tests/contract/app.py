@@ -13,6 +13,7 @@ app.conf.update(
     task_ignore_result=True,
     task_acks_late=True,
     task_default_queue="contract",
+    task_inherit_parent_priority=True,
     worker_prefetch_multiplier=1,
     worker_enable_remote_control=False,
     broker_connection_retry_on_startup=True,
@@ -44,6 +45,19 @@ def fail(test: str, name: str) -> None:
 def ignore(test: str, name: str) -> None:
     mark(test, name)
     raise Ignore
+
+
+@app.task(bind=True)
+def tell_priority(self: object, test: str, name: str) -> None:
+    """Leave its message's priority as a mark; `last` fails then."""
+    mark(test, f"{name} {self.request.delivery_info['priority']}")  # type: ignore[attr-defined]
+    if name == "last":
+        raise RuntimeError(name)
+
+
+@app.task(bind=True)
+def priority_of_errback(self: object, test: str) -> None:
+    mark(test, f"errback {self.request.delivery_info['priority']}")  # type: ignore[attr-defined]
 
 
 @app.task

@@ -122,3 +122,13 @@ def test_a_carrier_that_dies_is_redelivered_with_its_whole_chain(
     celery.start()
     eventually(lambda: celery.marks(name)[-1:] == ["2"])
     assert celery.marks(name) == ["0 carries 2", "0 carries 2", "1", "2"]
+
+
+def test_what_follows_from_a_message_inherits_its_priority_and_an_errback_brings_its_own(
+    celery: Contract, name: str
+) -> None:
+    errback = celery.tasks.priority_of_errback.si(name).set(priority=6)
+    steps = [celery.tasks.tell_priority.si(name, label) for label in ("first", "last")]
+    chain(*steps).apply_async(priority=9, link_error=errback)
+    eventually(lambda: len(celery.marks(name)) == 3)
+    assert celery.marks(name) == ["first 9", "last 9", "errback 6"]

@@ -89,6 +89,7 @@ def test_orders_that_ran_out_of_time_are_ended_however_many_in_few_statements(
     assert runs.count() == 40
     assert all(set(run.facts) == given for run in runs)
     assert all(run.facts["order_id"] == run.key and run.wake_at for run in runs)
+    assert all(run.background for run in runs)
 
 
 @pytest.mark.django_db

@@ -1,6 +1,7 @@
 """What wakes a run: a signal, the sweep, the errback. And what happens when messages are lost."""
 
 from collections.abc import Callable
+from uuid import uuid4
 
 import pytest
 from django.db import transaction
@@ -8,7 +9,7 @@ from django.db.models.functions import Now
 
 from campusg.errors import Conflict
 from sagas.engine import sweeping
-from sagas.engine.starting import NoLiveRun, compensate, enqueue, signal, start
+from sagas.engine.starting import NoLiveRun, compensate, enqueue, enqueue_many, signal, start
 from sagas.engine.tasks import on_fail
 from sagas.models import Run, RunStatus
 from tests.conftest import Worker, eventually, forget_messages
@@ -17,6 +18,21 @@ from tests.sagas.engine.conftest import Toy
 
 pytestmark = pytest.mark.story
 MakeToy = Callable[..., Toy]
+
+
+def messages_wait(monkeypatch: pytest.MonkeyPatch, count: int, behind: int = 0) -> None:
+    """The broker says that so many wait, and so many in the background."""
+    monkeypatch.setattr(
+        sweeping.publishing, "queue_length", lambda *, background=False: (count, behind)[background]
+    )
+
+
+def in_background(count: int) -> list[Run]:
+    """Toy runs that nobody waits for, and no others in the background that could be due."""
+    Run.objects.filter(background=True, wake_at__isnull=False).update(wake_at="2100-01-01T00:00Z")
+    keys = [uuid4().hex for _ in range(count)]
+    enqueue_many("toy_remote", [(key, {"token": key, "script": {}}) for key in keys])
+    return [Run.objects.get(key=key) for key in keys]
 
 
 def test_a_signal_wakes_the_run_that_waits_for_it(worker: Worker, toy: MakeToy) -> None:
@@ -101,7 +117,7 @@ def test_the_sweep_leaves_alone_what_is_not_due_and_what_is_leased(
 def test_a_run_that_stands_still_is_swept_ever_more_rarely(
     no_worker: None, toy: MakeToy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sweeping.publishing, "queue_length", lambda: sweeping.SHORT_QUEUE)
+    messages_wait(monkeypatch, sweeping.SHORT_QUEUE)
     one = toy(toys.local_saga)
     waits = []
     for _ in range(5):
@@ -116,11 +132,50 @@ def test_a_run_that_stands_still_is_swept_ever_more_rarely(
 def test_the_sweep_adds_nothing_to_a_long_queue(
     no_worker: None, toy: MakeToy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sweeping.publishing, "queue_length", lambda: sweeping.QUEUE_LIMIT + 1)
+    messages_wait(monkeypatch, sweeping.QUEUE_LIMIT + 1)
     one = toy(toys.local_saga)
     Run.objects.filter(pk=one.id).update(wake_at="2020-01-01T00:00Z")
     assert sweeping.sweep() == 0
     assert one.run.recovered == 0
+
+
+def test_a_run_that_somebody_waits_for_overtakes_all_in_the_background(
+    no_worker: None, toy: MakeToy, new_worker: Callable[..., Worker]
+) -> None:
+    behind = in_background(10)
+    sweeping.sweep()
+    assert sweeping.publishing.queue_length(background=True) == 10
+    one = toy(toys.remote_saga)
+    new_worker("-P", "solo")
+    ended = one.rests().ended_at
+    assert not Run.objects.filter(pk__in=[run.pk for run in behind], ended_at__lt=ended).exists()
+    eventually(lambda: all(Run.objects.get(pk=run.pk).ended_at for run in behind))
+
+
+def test_the_background_fills_up_a_short_queue_and_waits_while_it_is_long(
+    no_worker: None, toy_tables: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs = Run.objects.filter(pk__in=[run.pk for run in in_background(12)])
+    runs.update(wake_at="2020-01-01T00:00Z")
+    messages_wait(monkeypatch, sweeping.SHORT_QUEUE - 10, behind=10)
+    sweeping.sweep()
+    assert runs.filter(recovered=1).count() == 0
+    messages_wait(monkeypatch, 0, behind=sweeping.SHORT_QUEUE - 10)
+    sweeping.sweep()
+    assert runs.filter(recovered=1).count() == 10
+    runs.update(wake_at="2100-01-01T00:00Z")
+
+
+def test_in_the_background_what_has_begun_goes_on_before_another_begins(
+    no_worker: None, toy_tables: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, other = in_background(2)
+    Run.objects.filter(pk=begun.pk).update(position=3, wake_at="2021-01-01T00:00Z")
+    Run.objects.filter(pk=other.pk).update(wake_at="2020-01-01T00:00Z")
+    messages_wait(monkeypatch, 0, behind=sweeping.SHORT_QUEUE - 1)
+    sweeping.sweep()
+    assert [Run.objects.get(pk=run.pk).recovered for run in (begun, other)] == [1, 0]
+    Run.objects.filter(pk__in=[begun.pk, other.pk]).update(wake_at="2100-01-01T00:00Z")
 
 
 # Starting.
