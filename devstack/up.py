@@ -49,7 +49,8 @@ def our_processes(env: dict[str, str], folder: Path, port: int) -> dict[str, Com
         "beat": ["celery", "-A", "campusg", "beat"],
     }
     argv = {name: ["-m", *module] for name, module in modules.items()}
-    argv["relay"] = [str(CHECKOUT / "manage.py"), "relay_events"]
+    for name, command in (("relay", "relay_events"), ("notifications", "consume_notifications")):
+        argv[name] = [str(CHECKOUT / "manage.py"), command]
     return {
         name: Command([sys.executable, *rest], env, folder / f"{name}.log")
         for name, rest in argv.items()

@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import NamedTuple
 from uuid import UUID
 
+from django.conf import settings
 from django.db import connection
 from django.db.models import QuerySet
 from django.db.models.functions import Now
@@ -21,8 +22,6 @@ from notifications.models import ERROR_MAX, Delivery, DeliveryState
 log = logging.getLogger(__name__)
 
 LIMIT = 200
-#: So long a claim keeps others from sending the same; longer than any back end may take.
-LEASE_SECONDS = 120
 #: After each failure; when there are no more, it is dead and waits for a person.
 WAITS = tuple(timedelta(seconds=seconds) for seconds in (30, 120, 600, 3600))
 TRIES = len(WAITS) + 1
@@ -49,7 +48,7 @@ class Claim(NamedTuple):
 def claim() -> Claim | None:
     """Take the delivery that has been due for longest; None when nothing is due."""
     with connection.cursor() as cursor:
-        cursor.execute(_CLAIM, [LEASE_SECONDS])
+        cursor.execute(_CLAIM, [settings.DELIVERY_LEASE_SECONDS])
         row = cursor.fetchone()
     return Claim(*row) if row else None
 

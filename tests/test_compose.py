@@ -69,8 +69,9 @@ def test_nothing_of_ours_starts_before_its_servers_answer_and_the_tables_are_the
         assert set(conditions.values()) == {"service_healthy"}
 
 
-def test_the_relay_starts_when_its_topics_are_there() -> None:
-    assert "topics" in SERVICES["relay"]["depends_on"]
+@pytest.mark.parametrize("name", ["relay", "notifications"])
+def test_who_uses_the_topics_starts_when_they_are_there(name: str) -> None:
+    assert "topics" in SERVICES[name]["depends_on"]
 
 
 def test_some_worker_takes_every_queue() -> None:

@@ -258,6 +258,8 @@ EMAIL_HOST_USER = env.str("EMAIL_HOST_USER", "")
 EMAIL_HOST_PASSWORD = env.str("EMAIL_HOST_PASSWORD", "")
 EMAIL_USE_TLS = env.bool("EMAIL_USE_TLS", False)
 EMAIL_TIMEOUT = 10
+# When a worker has held an e-mail or SMS for so long, another sends it. No back end takes longer.
+DELIVERY_LEASE_SECONDS = env.float("DELIVERY_LEASE_SECONDS", 120)
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", "CampusG <noreply@localhost>")
 SMS_BACKEND = env.str("SMS_BACKEND", "notifications.sms.ConsoleSms")
 

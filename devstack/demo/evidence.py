@@ -77,6 +77,40 @@ class Booked:
 
 
 @dataclass(frozen=True)
+class Recorded:
+    """An event as its row in the outbox says."""
+
+    id: str
+    published: bool
+
+
+@dataclass(frozen=True)
+class Message:
+    """An event as the broker has it."""
+
+    id: str
+    order_id: str
+    version: int
+
+
+@dataclass(frozen=True)
+class Handled:
+    """An event as a consumer's inbox says; `ignored` when it came after a later one."""
+
+    event_id: str
+    ignored: bool = False
+
+
+@dataclass(frozen=True)
+class Told:
+    """So many notifications by one channel, in one state."""
+
+    channel: str
+    state: str
+    count: int
+
+
+@dataclass(frozen=True)
 class Evidence:
     """Everything that was said."""
 
@@ -92,6 +126,11 @@ class Evidence:
     balance: Mapping[str, int]  # what stands at the sandbox, by currency in lower case
     clearing: Mapping[str, int]  # what the ledger says stands there
     open: Sequence[Open]
+    recorded: Sequence[Recorded]
+    messages: Sequence[Message]  # in the order in which the broker keeps each order's
+    inbox: Sequence[Handled]
+    dead_letters: int
+    told: Sequence[Told]
     books: str  # what `manage.py verify_books` printed
 
 

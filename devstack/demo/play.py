@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from devstack.demo import payees, report
+from devstack.demo import broker, payees, report
 from devstack.demo.clients import Phones
 from devstack.demo.evidence import Check, Evidence
 from devstack.demo.house import PASSWORD, House, opened, welcome
@@ -23,6 +23,7 @@ STOPPED = 130  # what a shell says of a command that Ctrl-C ended
 ORDERS_PER_SECOND = 6.0
 SHORTEST_LUNCH = 5.0  # seconds
 KILLS_AT = (0.4, 0.8)  # parts of the hour
+DOOMED = ("worker", "relay", "notifications")
 QUIET_WITHIN = 90.0  # seconds after the last order
 
 
@@ -93,10 +94,15 @@ class Play:
             time.sleep(0.1)
 
     def _kill(self, house: House, counts: Counts) -> None:
-        workers = house.supervisor.pids("worker")
-        house.supervisor.kill_all("worker")
-        self.kills += len(workers)
-        self.board.say(f"kill -9 of all {len(workers)} workers amid {counts.live} live runs")
+        killed = [pid for family in DOOMED for pid in house.supervisor.pids(family)]
+        workers = len(house.supervisor.pids("worker"))
+        for family in DOOMED:
+            house.supervisor.kill_all(family)
+        self.kills += len(killed)
+        self.board.say(
+            f"kill -9 of all {workers} workers, the relay and the consumer amid {counts.live} "
+            f"live runs and {counts.recorded - counts.handled} events on their way"
+        )
 
     def _look(self, house: House, sandbox: Sandbox, watch: Watch, phones: Phones) -> Counts:
         house.check_servers()
@@ -111,6 +117,7 @@ class Play:
         self, house: House, sandbox: Sandbox, watch: Watch, phones: Phones, runners: Runners
     ) -> list[Check]:
         """Hear every witness and print the tables."""
+        kafka = house.stack.env["KAFKA_BOOTSTRAP_SERVERS"]
         evidence = Evidence(
             asked=self.orders,
             placements=phones.placements,
@@ -124,6 +131,11 @@ class Play:
             balance=sandbox.balance(),
             clearing=watch.clearing(),
             open=watch.open(),
+            recorded=watch.recorded(),
+            messages=broker.messages(kafka),
+            inbox=watch.inbox(),
+            dead_letters=broker.dead_letters(kafka),
+            told=watch.told(),
             books=house.books(),
         )
         found, totals = checks(evidence), sandbox.totals()
@@ -132,6 +144,7 @@ class Play:
             report.deliveries(runners.tally, phones.called_off),
             report.latencies(phones.placements, watch.created_at()),
             report.operations(watch.operations(), totals),
+            report.events(watch.events(), evidence.told),
             report.troubles(self.kills, watch.counts().recovered, phones.placements, totals),
             report.proof(found),
         )
@@ -148,6 +161,9 @@ def _progress(counts: Counts, totals: Mapping[str, Any], hour: float) -> Progres
         cancelled=counts.cancelled,
         in_flight=counts.live,
         recovered=counts.recovered,
+        events=counts.recorded,
+        events_behind=counts.recorded - counts.handled,
+        told=counts.told,
         sandbox_requests=sum(totals["requests"].values()),
         faults_fired=sum(totals["faults"].values()),
     )

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from devstack.demo import money
+from devstack.demo import money, news
 from devstack.demo.evidence import Check, Evidence, Order, Run
 
 #: How an order's ending run stands when the order has ended so.
@@ -24,6 +24,10 @@ def checks(evidence: Evidence) -> list[Check]:
         money.payees_have_theirs(evidence),
         money.balances_agree(evidence),
         _calls_resolved(evidence),
+        news.each_is_published(evidence),
+        news.none_overtakes(evidence),
+        news.each_is_handled_once(evidence),
+        news.everybody_is_told(evidence),
         _books(evidence),
     ]
 

@@ -8,7 +8,7 @@ from rich import box
 from rich.table import Table
 
 from devstack.demo.clients import STAGES, CalledOff, Placement
-from devstack.demo.evidence import Check
+from devstack.demo.evidence import Check, Told
 
 
 def outcomes(rows: Iterable[tuple[str, str, int]]) -> Table:
@@ -39,7 +39,7 @@ def troubles(
     """What was done to the campus, and what it did about it."""
     again = sum(len(each.order_ids) > 1 for each in placements)
     table = _table("Trouble", "", "times")
-    table.add_row("workers killed with SIGKILL", str(kills))
+    table.add_row("processes killed with SIGKILL", str(kills))
     table.add_row("runs recovered by the sweep", str(recovered))
     table.add_row("orders posted again under their key", str(again))
     for kind, count in sorted(totals["faults"].items()):
@@ -72,6 +72,20 @@ def operations(rows: Iterable[tuple[str, str, bool, int, int]], totals: Mapping[
     return table
 
 
+def events(rows: Iterable[tuple[str, int, int, int]], told: Iterable[Told]) -> Table:
+    """Events by type, and how people were told."""
+    table = _table("Events", "", "recorded", "handled", "told")
+    sums = Counter[int]()
+    for name, *counts in rows:
+        table.add_row(name, *map(str, counts))
+        sums.update(dict(enumerate(counts)))
+    table.add_row("all", *(str(sums[column]) for column in range(3)))
+    table.add_section()
+    for each in told:
+        table.add_row(f"{each.channel.replace('_', ' ')}, {each.state}", "", "", str(each.count))
+    return table
+
+
 def proof(found: Iterable[Check]) -> Table:
     """Every sentence, whether it holds, and its figure."""
     table = _table("Proof", "", "sentence", "figure")
@@ -90,6 +104,17 @@ def quantile(values: Iterable[float], part: float) -> float:
 def _table(title: str, *columns: str) -> Table:
     table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD)
     for name in columns:
-        numeric = name in ("orders", "p50", "p95", "times", "operations", "calls", "figure")
+        numeric = name in (
+            "orders",
+            "p50",
+            "p95",
+            "times",
+            "operations",
+            "calls",
+            "figure",
+            "recorded",
+            "handled",
+            "told",
+        )
         table.add_column(name, justify="right" if numeric else "left")
     return table

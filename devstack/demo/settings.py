@@ -14,6 +14,8 @@ PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 STRIPE_RETRY_SCALE = 0.04
 AUTHORIZATION_GIVE_UP_SECONDS = 10.0
 SAGA_RETRY_SCALE = 0.2
+# A worker killed as it sends an e-mail is followed by another so soon.
+DELIVERY_LEASE_SECONDS = 5.0
 # Half an hour of waiting for a runner.
 ORDER_TIMEOUT_SECONDS = env.float("ORDER_TIMEOUT_SECONDS", 15.0)
 # The whole campus sits behind one address here.

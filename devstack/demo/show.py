@@ -24,6 +24,9 @@ class Progress:
     cancelled: int
     in_flight: int
     recovered: int
+    events: int
+    events_behind: int
+    told: int
     sandbox_requests: int
     faults_fired: int
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import psycopg2
 
-from devstack.demo.evidence import Booked, Open, Order, Run
+from devstack.demo.evidence import Booked, Handled, Open, Order, Recorded, Run, Told
 
 _COUNTS = """
 SELECT count(*),
@@ -15,12 +15,16 @@ SELECT count(*),
        count(*) FILTER (WHERE status LIKE 'COMPLETED%'),
        count(*) FILTER (WHERE status = 'CANCELLED'),
        (SELECT count(*) FROM sagas_run WHERE status NOT IN ('COMPLETED', 'COMPENSATED')),
-       (SELECT count(*) FROM sagas_run WHERE recovered > 0)
+       (SELECT count(*) FROM sagas_run WHERE recovered > 0),
+       (SELECT count(*) FROM events_outboxevent),
+       (SELECT count(*) FROM events_inboxevent),
+       (SELECT count(*) FROM notifications_notification)
   FROM orders_order
 """
 
 # What still moves by itself: orders that have not ended, active runs, calls that a run or the
-# janitor will make soon, and money found after its order gave up, which the janitor gives back. A
+# janitor will make soon, money found after its order gave up, which the janitor gives back, events
+# on their way and people who are to be told. A
 # watched call that stays unknown is asked about for days, a payout to a restricted account waits
 # to be told, and what waits for a person waits for ever: none is a reason to wait here.
 _MOVING = """
@@ -36,6 +40,8 @@ SELECT EXISTS (SELECT FROM orders_order
                       SELECT FROM payments_operation o WHERE o.payment_id = p.id
                          AND (o.state = 'needs_operator'
                               OR o.watched AND o.state IN ('sent', 'unknown'))))
+    OR (SELECT count(*) FROM events_outboxevent) > (SELECT count(*) FROM events_inboxevent)
+    OR EXISTS (SELECT FROM notifications_delivery WHERE next_try_at IS NOT NULL)
 """
 
 # Why each order ended as it did: who called it off and how far it had come; else the step that
@@ -99,6 +105,13 @@ SELECT lower(currency), sum(amount)::int FROM ({_ENTRIES}) entries
  WHERE code = 'stripe_clearing' GROUP BY 1
 """
 
+_EVENTS = """
+SELECT o.type, count(*), count(i.event_id),
+       (SELECT count(*) FROM notifications_notification n WHERE n.type = o.type)
+  FROM events_outboxevent o LEFT JOIN events_inboxevent i ON i.event_id = o.id
+ GROUP BY o.type ORDER BY o.type
+"""
+
 _OPERATIONS = """
 SELECT kind, state, watched, count(*), sum(tries) FROM payments_operation
  GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
@@ -116,6 +129,9 @@ class Counts:
     cancelled: int
     live: int
     recovered: int
+    recorded: int  # events
+    handled: int
+    told: int  # notifications
 
 
 class Watch:
@@ -175,6 +191,26 @@ class Watch:
             "WHERE state NOT IN ('succeeded', 'failed') ORDER BY key"
         )
         return [Open(*row) for row in rows]
+
+    def events(self) -> Sequence[tuple[str, int, int, int]]:
+        """Of each type: how many were recorded, handled, and what people were told of them."""
+        return self._rows(_EVENTS)
+
+    def recorded(self) -> list[Recorded]:
+        rows = self._rows("SELECT id::text, published_at IS NOT NULL FROM events_outboxevent")
+        return [Recorded(*row) for row in rows]
+
+    def inbox(self) -> list[Handled]:
+        rows = self._rows("SELECT event_id::text, ignored FROM events_inboxevent")
+        return [Handled(*row) for row in rows]
+
+    def told(self) -> list[Told]:
+        """Deliveries by channel and state."""
+        rows = self._rows(
+            "SELECT channel, state, count(*) FROM notifications_delivery"
+            " GROUP BY 1, 2 ORDER BY 1, 2"
+        )
+        return [Told(*row) for row in rows]
 
     def _rows(self, sql: str) -> list[tuple[Any, ...]]:
         with self._connection.cursor() as cursor:

@@ -168,7 +168,7 @@ def test_a_small_lunch_is_proven_and_stays_up_until_ctrl_c(folder: Path, run: St
     demo = run(*arguments, "--keep", env=quick)
     said = heard(demo, "demo: ")
     assert said.endswith("\ndemo: OK\n"), said
-    assert ("\x1b" in said, said.count("✗"), said.count("✓")) == (False, 0, 11)
+    assert ("\x1b" in said, said.count("✗"), said.count("✓")) == (False, 0, 15)
     assert "kill -9 of all 2 workers" in said
     assert "account may be paid again" in said
     assert "no runner in time" in said
@@ -191,7 +191,7 @@ def test_ctrl_c_amid_the_lunch_leaves_nothing_running(folder: Path, run: Start) 
     demo = run("-m", "devstack.demo", "--orders", 60, "--state-dir", folder)
     heard(demo, "first order is CREATED")
     pids = alive(folder)
-    assert len(pids) == 7
+    assert len(pids) == 10
     demo.send_signal(signal.SIGINT)
     assert (demo.wait(30), demo.stderr.read()) == (130, "")
     assert demo.stdout.read().endswith("demo: stopped\n")

@@ -6,7 +6,17 @@ from typing import Any
 import pytest
 
 from devstack.demo.clients import Placement
-from devstack.demo.evidence import Booked, Evidence, Open, Order, Run
+from devstack.demo.evidence import (
+    Booked,
+    Evidence,
+    Handled,
+    Message,
+    Open,
+    Order,
+    Recorded,
+    Run,
+    Told,
+)
 from devstack.demo.lunch import Kitchen, customers_for, lunch_hour
 from devstack.demo.proof import checks
 from devstack.demo.runners import Tap
@@ -53,6 +63,13 @@ BOOKED = [
     Booked("order-4", 1000, 200, 100, paid_restaurant=1000, paid_runner=200),
     Booked("order-5", 600, 399, 1, claimed=1000),
 ]
+RECORDED = [Recorded("event-1", True), Recorded("event-2", True), Recorded("event-3", True)]
+#: The second was published twice.
+MESSAGES = [
+    Message("event-1", "order-1", 1), Message("event-2", "order-1", 2),
+    Message("event-2", "order-1", 2), Message("event-3", "order-2", 1),
+]  # fmt: skip
+INBOX = [Handled("event-1"), Handled("event-2"), Handled("event-3")]
 SOUND = Evidence(
     asked=5,
     placements=[
@@ -69,6 +86,11 @@ SOUND = Evidence(
     balance={"usd": 480},
     clearing={"usd": 480},
     open=[WATCHED],
+    recorded=RECORDED,
+    messages=MESSAGES,
+    inbox=INBOX,
+    dead_letters=0,
+    told=[Told("email", "sent", 2), Told("in_app", "sent", 5)],
     books="0 violations\n",
 )
 REQUESTS = "every request became one order"
@@ -81,6 +103,10 @@ NO_HOLDS = "Stripe holds nothing, unpaid orders apart"
 PAID = "what payees are due is paid, or held and owed"
 BALANCE = "Stripe's balance = the ledger's clearing account"
 ANSWERED = "calls without an answer are watched and hold nothing"
+PUBLISHED = "events published = rows of the outbox"
+IN_ORDER = "an order's events come in order, without a gap"
+HANDLED = "inbox = events × consumers, no dead letters"
+EVERYBODY_TOLD = "every notification is delivered"
 BOOKS = "manage.py verify_books"
 
 
@@ -106,6 +132,10 @@ def test_the_proof_accepts_a_campus_on_which_all_is_well() -> None:
         "20.00 + 13.98",
         "4.80 usd",
         "1 watched",
+        "3 of 3",
+        "2 orders",
+        "3, 0 dead",
+        "7",
         "0 violations",
     ]
 
@@ -164,6 +194,17 @@ def test_the_proof_accepts_a_campus_on_which_all_is_well() -> None:
         ({"clearing": {}}, [BALANCE]),
         ({"open": [replace(WATCHED, watched=False)]}, [ANSWERED]),
         ({"open": [replace(WATCHED, order_id="order-1")]}, [ANSWERED]),
+        ({"messages": MESSAGES[:-1]}, [PUBLISHED]),
+        ({"messages": [*MESSAGES, Message("event-9", "order-3", 1)]}, [PUBLISHED]),
+        ({"recorded": but(RECORDED, 0, published=False)}, [PUBLISHED]),
+        ({"messages": but(MESSAGES, 0, version=3)}, [IN_ORDER]),
+        ({"messages": [MESSAGES[1], MESSAGES[0], MESSAGES[3]]}, [IN_ORDER]),
+        ({"inbox": INBOX[1:]}, [HANDLED]),
+        ({"inbox": [*INBOX, INBOX[0]]}, [HANDLED]),
+        ({"inbox": but(INBOX, 0, ignored=True)}, [HANDLED]),
+        ({"dead_letters": 1}, [HANDLED]),
+        ({"told": [Told("email", "failed", 1), Told("in_app", "sent", 5)]}, [EVERYBODY_TOLD]),
+        ({"told": []}, [EVERYBODY_TOLD]),
         ({"books": "I01 journal balanced: 1 row\n  In every …\n1 violations\n"}, [BOOKS]),
         ({"books": ""}, [BOOKS]),
         ({"books": "Traceback …"}, [BOOKS]),

@@ -40,7 +40,7 @@ def test_campusg_starts_survives_the_death_of_a_worker_and_of_its_database_and_s
     while not (found := re.search(r"admin +(http\S+)", line := owner.stdout.readline())):
         assert line, owner.stderr.read()
     before = processes(folder)
-    assert list(before) == ["valkey", "postgres", "web", "worker", "beat", "relay"]
+    assert list(before) == ["valkey", "postgres", "web", "worker", "beat", "relay", "notifications"]
 
     for name in ("worker", "postgres"):
         os.kill(before[name], signal.SIGKILL)

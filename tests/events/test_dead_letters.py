@@ -81,6 +81,8 @@ def test_the_commands_say_how_it_stands(consumer, order, capsys):
     assert f"{consumer.name} reads {consumer.topic}" in page
     assert "0 handled, 0 came too late" in page
     assert "3 open of 3" in page
+    with pytest.raises(CommandError, match="has 3 open dead letters"):
+        call_command("consumers", "--alarm")
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,9 @@ from events.inbox import Consumer, tally
 from events.lag import lag_of
 from events.registry import consumer_named, consumers
 
+#: Events behind from which on a person should look.
+ALARM = 1000
+
 
 class Command(BaseCommand):
     help = "Print each consumer's lag by partition, its inbox and its dead letters."
@@ -18,6 +21,11 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("name", nargs="?", help="one consumer; all of them unless told")
+        parser.add_argument(
+            "--alarm",
+            action="store_true",
+            help=f"only end with 1 when one is {ALARM} events behind or has an open dead letter",
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
@@ -25,9 +33,24 @@ class Command(BaseCommand):
         except LookupError as error:
             raise CommandError(str(error), returncode=2) from error
         try:
-            self.stdout.write("\n\n".join(map(_page, wanted)))
+            if options["alarm"]:
+                _alarm(wanted)
+            else:
+                self.stdout.write("\n\n".join(map(_page, wanted)))
         except KafkaError as error:
             raise CommandError(f"The broker does not answer: {error}") from error
+
+
+def _alarm(wanted: list[Consumer]) -> None:
+    """Raises CommandError when a person should look."""
+    for consumer in wanted:
+        behind = sum(lag.messages for lag in lag_of(consumer))
+        if behind >= ALARM:
+            raise CommandError(f"{consumer.name} is {behind} events behind.")
+        dead = sum(letter.is_open for letter in letters(consumer))
+        if dead:
+            look = f"manage.py dlq list --consumer {consumer.name}"
+            raise CommandError(f"{consumer.name} has {dead} open dead letters: {look}")
 
 
 def _page(consumer: Consumer) -> str:
