@@ -1,6 +1,6 @@
 # CampusG. `make demo` shows it, `make test` proves it; both install what they need into .venv.
 .DEFAULT_GOAL := help
-.PHONY: help demo up test test-stripe races check bench lock clean
+.PHONY: help demo up test test-stripe races chaos-events check bench lock clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -10,7 +10,7 @@ READY := $(VENV)/.ready
 JOBS ?= 2
 
 help:  ## List these targets.
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(READY)  ## A lunch hour to its end: 200 orders, faults, killed workers, then the proof. KEEP=1 leaves it running.
 	@$(BIN)/python -m devstack.demo $(if $(KEEP),--keep) $(ARGS)
@@ -29,6 +29,9 @@ test-stripe: $(READY)  ## The contract with Stripe, on Stripe itself: STRIPE_API
 
 races: $(READY)  ## Every race 200 times over, where `make test` runs 20 rounds.
 	@RACE_ROUNDS=200 $(BIN)/python -m pytest -n $(JOBS) -m race --timeout 1800 $(ARGS)
+
+chaos-events: $(READY)  ## Kill relay and consumer every 2 s through the events of 5 000 orders, then count.
+	@CHAOS_ORDERS=5000 CHAOS_EVERY=2 $(BIN)/python -m pytest tests/events/test_chaos.py -q $(ARGS)
 
 check: $(READY)  ## Lint, types, who imports whom, migrations, deployment settings, generated docs.
 	$(BIN)/ruff check .

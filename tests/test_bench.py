@@ -42,5 +42,6 @@ def test_every_benchmark_runs_and_gives_figures(tmp_path: Path) -> None:
         assert all(each["seconds"] for each in report["latencies"])
     ten = {each["name"]: each for each in reports[0]["speeds"]}
     batch, alone = ten["batch: one commit for all"], ten["the database alone, 1 commit"]
-    assert batch["costs"][0]["commits"] == 2 * batch["counts"][0], "one to start, one to run"
+    commits, runs = batch["costs"][0]["commits"], batch["counts"][0]
+    assert 2 * runs <= commits <= 4 * runs, "one to start, one to run, and hints that gather"
     assert alone["costs"][0]["commits"] == alone["counts"][0]
