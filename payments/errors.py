@@ -10,6 +10,13 @@ class PaymentDeclined(Refused):
     status = 402
 
 
+class PaymentNotConfirmed(Refused):
+    """The card's bank wanted its owner to confirm the payment, and they did not in time."""
+
+    code = "payment_not_confirmed"
+    status = 402
+
+
 class PaymentUnanswered(Refused):
     """Stripe has not told us for so long that the order can't wait; the operation stays watched."""
 

@@ -80,4 +80,4 @@ def _is_definite(reply: Reply) -> bool:
     hold still stands says nothing about a capture that has not arrived."""
     if reply.outcome is Outcome.FAILED:
         return reply.code != HOLD_STANDS
-    return reply.outcome is Outcome.SUCCEEDED
+    return reply.outcome in (Outcome.SUCCEEDED, Outcome.WAITING)

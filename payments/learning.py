@@ -60,6 +60,12 @@ def answered(operation_id: UUID) -> str:
     return f"operation:{operation_id}"
 
 
+def confirmation_of(payment: Payment) -> str:
+    """The intent that the card's owner has to confirm; empty when nobody waits for them."""
+    waiting = Operation.objects.filter(payment=payment, state=OperationState.REQUIRES_ACTION)
+    return waiting.values_list("stripe_id", flat=True).first() or ""
+
+
 def operator_needed(operation: Operation) -> OperatorNeeded:
     """Only a person can say what this means."""
     return OperatorNeeded(f"{operation.key} needs a person: {operation.message}")
@@ -85,8 +91,7 @@ def _apply(payment: Payment, operation: Operation, reply: Reply) -> str:
         case Kind.AUTHORIZE, OperationState.FAILED:
             payment.status, payment.failed_at = PaymentStatus.FAILED, operation.resolved_at
         case Kind.VOID, OperationState.SUCCEEDED:
-            payment.status, payment.released_at = PaymentStatus.RELEASED, operation.resolved_at
-            return "payment.released"
+            return _voided(payment, operation)
         case Kind.CAPTURE, OperationState.SUCCEEDED:
             payment.status, payment.captured_at = PaymentStatus.CAPTURED, operation.resolved_at
             payment.captured_amount = operation.amount
@@ -101,6 +106,20 @@ def _apply(payment: Payment, operation: Operation, reply: Reply) -> str:
             payment.status = PaymentStatus.REFUNDED if whole else PaymentStatus.PARTLY_REFUNDED
             return "payment.refunded"
     return ""
+
+
+def _voided(payment: Payment, operation: Operation) -> str:
+    """The hold is gone; or, if the card's owner never confirmed it, there never was one."""
+    waiting = Operation.objects.filter(
+        payment=payment, kind=Kind.AUTHORIZE, state=OperationState.REQUIRES_ACTION
+    )
+    if waiting.update(
+        state=OperationState.FAILED, code="not_confirmed", next_try_at=None, resolved_at=Now()
+    ):
+        payment.status, payment.failed_at = PaymentStatus.FAILED, operation.resolved_at
+        return ""
+    payment.status, payment.released_at = PaymentStatus.RELEASED, operation.resolved_at
+    return "payment.released"
 
 
 def _not_captured(payment: Payment, operation: Operation) -> str:

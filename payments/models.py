@@ -131,16 +131,17 @@ class Leg(models.TextChoices):
 
 
 class OperationState(models.TextChoices):
-    """What is known of a call. SENT and UNKNOWN are unresolved: it may have happened."""
+    """What is known of a call. The first three are unresolved: it may have happened, or still."""
 
     SENT = "sent", "sent"
     UNKNOWN = "unknown", "outcome unknown"
+    REQUIRES_ACTION = "requires_action", "waits for the card's owner"
     SUCCEEDED = "succeeded", "succeeded"
     FAILED = "failed", "definitively failed"
     NEEDS_OPERATOR = "needs_operator", "needs a person"
 
 
-UNRESOLVED = (OperationState.SENT, OperationState.UNKNOWN)
+UNRESOLVED = (OperationState.SENT, OperationState.UNKNOWN, OperationState.REQUIRES_ACTION)
 
 
 class Operation(models.Model):

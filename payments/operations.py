@@ -107,6 +107,9 @@ def _refuse_beside_unresolved(payment: Payment, kind: Kind) -> None:
     others = Operation.objects.filter(
         payment=payment, state__in=(*UNRESOLVED, OperationState.NEEDS_OPERATOR)
     ).exclude(kind=kind)
+    if kind == Kind.VOID:
+        # What waits for the card's owner is known, and ends by being cancelled.
+        others = others.exclude(state=OperationState.REQUIRES_ACTION)
     for other in others.values_list("kind", flat=True):
         if not any(kind in one and other in two for one in _LEGS for two in _LEGS if one != two):
             raise PaymentBusy(
@@ -164,12 +167,18 @@ def save_reply(operation: Operation, reply: Reply) -> bool:
     match reply.outcome:
         case Outcome.SUCCEEDED:
             _resolve(operation, OperationState.SUCCEEDED, reply.object_id)
+        case Outcome.WAITING:
+            _await_owner(operation, reply)
+        case Outcome.FAILED if reply.may_be_confirmed and _awaits_owner(operation):
+            # Their browser can confirm the intent until it is cancelled, which it is in time.
+            _await_owner(operation, reply)
         case Outcome.FAILED:
             _resolve(operation, OperationState.FAILED, reply.object_id or None)
         case Outcome.OPERATOR:
             _call_a_person(operation)
         case Outcome.UNKNOWN | Outcome.NOT_RUN:
-            operation.state = OperationState.UNKNOWN
+            if not _awaits_owner(operation):
+                operation.state = OperationState.UNKNOWN
             operation.read_only = operation.read_only or reply.read_only
             operation.next_try_at = _next_try(operation, reply)
             if age(operation) > CALL_A_PERSON_AFTER:
@@ -189,6 +198,12 @@ def overdue(operation: Operation) -> bool:
     return operation.state in UNRESOLVED and age(operation) > limit
 
 
+def not_confirmed(operation: Operation) -> bool:
+    """True when the card's owner has had their time to confirm it."""
+    limit = timedelta(seconds=settings.PAYMENT_CONFIRMATION_SECONDS)
+    return _awaits_owner(operation) and age(operation) > limit
+
+
 def now_of(operation: Operation) -> datetime:
     """The database's clock when the operation was locked."""
     now: datetime = operation.db_now  # type: ignore[attr-defined]
@@ -206,6 +221,20 @@ def now() -> datetime:
 def _resolve(operation: Operation, state: OperationState, stripe_id: str | None) -> None:
     operation.state, operation.stripe_id = state, stripe_id
     operation.next_try_at, operation.resolved_at = None, now_of(operation)
+
+
+def _awaits_owner(operation: Operation) -> bool:
+    return operation.state == OperationState.REQUIRES_ACTION
+
+
+def _await_owner(operation: Operation, reply: Reply) -> None:
+    """An event tells when they have confirmed it; should that be lost, the schedule looks."""
+    operation.state, operation.stripe_id = OperationState.REQUIRES_ACTION, reply.object_id
+    # Under its key Stripe keeps saying that confirmation is wanted.
+    operation.read_only = True
+    ends = operation.sent_at + timedelta(seconds=settings.PAYMENT_CONFIRMATION_SECONDS)
+    due = _next_try(operation, reply)
+    operation.next_try_at = min(due, ends) if now_of(operation) < ends else due
 
 
 def _call_a_person(operation: Operation) -> None:

@@ -30,3 +30,13 @@ class PaymentSerializer(OpsFields, serializers.ModelSerializer):
             "released_at",
         )  # fmt: skip
         ops_fields = ("payment_intent",)
+
+
+class ConfirmationSerializer(serializers.Serializer):
+    """Where an order's payment stands, for the customer it waits for."""
+
+    status = serializers.ChoiceField(PaymentStatus.choices)
+    client_secret = serializers.CharField(
+        allow_null=True,
+        help_text="For Stripe.js `handleNextAction`; null when there is nothing to confirm.",
+    )

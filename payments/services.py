@@ -20,10 +20,12 @@ from payments.errors import (
     OperatorNeeded,
     PaymentBusy,
     PaymentDeclined,
+    PaymentNotConfirmed,
     PaymentUnanswered,
 )
 from payments.gateway import HOLD_STANDS, Reply
 from payments.learning import (
+    answered,
     learn,
     operator_needed,
     payment_of,
@@ -39,7 +41,7 @@ from payments.models import (
     PaymentStatus,
 )
 from payments.operations import Call
-from sagas.engine import Again, Unknown
+from sagas.engine import Again, Unknown, Waiting
 
 perform = operations.perform
 seconds_without_stripe = breaker.open_for
@@ -69,7 +71,7 @@ def prepare_authorization(
     currency: str,
     stripe_customer: str,
     payment_method: str,
-) -> Call | Authorized | Refused | Unknown:
+) -> Call | Authorized | Refused | Unknown | Waiting:
     """Write the intention to hold `amount` minor units; the call to make, or what is known already.
 
     An unresolved operation comes back as it is, key and parameters unchanged; only after a
@@ -91,15 +93,13 @@ def prepare_authorization(
         "allowed_payment_method_types": ["card"],
         "capture_method": "manual",
         "confirm": True,
-        # A card that wants its owner's confirmation is declined here and now.
-        "error_on_requires_action": True,
         "transfer_group": str(order_id),
         "expand": ["latest_charge"],
     }
     return operations.intend(payment, Kind.AUTHORIZE, params, after=operation)
 
 
-def record_authorization(call: Call, reply: Reply) -> Authorized | Refused | Unknown:
+def record_authorization(call: Call, reply: Reply) -> Authorized | Refused | Unknown | Waiting:
     """Save what Stripe answered to an authorization, and say what it means for the order."""
     return _authorization(*learn(call, reply))
 
@@ -171,6 +171,8 @@ def prepare_release(*, order_id: UUID) -> Call | Refused | None:
     if payment.status != PaymentStatus.RELEASING:
         payment.status = PaymentStatus.RELEASING
         payment.save(update_fields=["status"])
+    if authorization.state == OperationState.REQUIRES_ACTION:
+        return _prepare_void(payment, authorization)
     if authorization.state in UNRESOLVED:
         return None if authorization.watched else operations.repeat(authorization)
     return _prepare_void(payment, authorization)
@@ -224,21 +226,24 @@ def prepare_resolution(*, payment_id: UUID) -> Call | Refused | None:
     """For the janitor: the call that finds out what is unresolved about a payment, or that voids
     what turned up after its order stopped wanting it; None when there is neither."""
     payment = Payment.objects.select_for_update().get(pk=payment_id)
+    authorization = operations.latest(payment, Kind.AUTHORIZE)
+    releasing = payment.status == PaymentStatus.RELEASING and authorization is not None
     for kind in Kind:
         operation = operations.latest(payment, kind)
-        if operation is not None and operation.state in UNRESOLVED:
+        if operation is None or operation.state not in UNRESOLVED:
+            continue
+        if operation.state != OperationState.REQUIRES_ACTION or not releasing:
             return operations.repeat(operation)
-    authorization = operations.latest(payment, Kind.AUTHORIZE)
-    if payment.status != PaymentStatus.RELEASING or authorization is None:
+    if not releasing or authorization is None:
         return None
     return _prepare_void(payment, authorization)
 
 
 def record_resolution(call: Call, reply: Reply) -> bool:
-    """Save what the janitor was told; True when the payment needs another call."""
+    """Save what was told; True when the payment needs another call."""
     payment, operation = learn(call, reply)
-    found = (operation.kind, operation.state) == (Kind.AUTHORIZE, OperationState.SUCCEEDED)
-    return found and payment.status == PaymentStatus.RELEASING
+    found = operation.state in (OperationState.SUCCEEDED, OperationState.REQUIRES_ACTION)
+    return operation.kind == Kind.AUTHORIZE and found and payment.status == PaymentStatus.RELEASING
 
 
 def _prepare_void(payment: Payment, authorization: Operation) -> Call | Refused | None:
@@ -260,7 +265,9 @@ def _captured(payment: Payment, operation: Operation) -> Captured:
     }
 
 
-def _authorization(payment: Payment, operation: Operation) -> Authorized | Refused | Unknown:
+def _authorization(
+    payment: Payment, operation: Operation
+) -> Authorized | Refused | Unknown | Waiting:
     match operation.state:
         case OperationState.SUCCEEDED:
             return {"payment_id": payment.pk, "payment_operation_id": operation.pk}
@@ -268,6 +275,11 @@ def _authorization(payment: Payment, operation: Operation) -> Authorized | Refus
             return PaymentDeclined(operation.message)
         case OperationState.NEEDS_OPERATOR:
             return operator_needed(operation)
+        case OperationState.REQUIRES_ACTION if operations.not_confirmed(operation):
+            return PaymentNotConfirmed("The payment was not confirmed in time.")
+        case OperationState.REQUIRES_ACTION:
+            assert operation.next_try_at is not None, "the schedule looks all the same"
+            return Waiting(answered(operation.pk), operation.next_try_at)
         case _ if operations.overdue(operation):
             return PaymentUnanswered(
                 f"Stripe has not answered {operation.key} for "

@@ -9,8 +9,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from campusg.api.permissions import sees_all
+from payments.gateway import client_secret
+from payments.learning import confirmation_of
 from payments.models import Payment
-from payments.serializers import PaymentSerializer, PaymentsLooking
+from payments.serializers import ConfirmationSerializer, PaymentSerializer, PaymentsLooking
 from sagas.manual import authorize_payment, capture_payment, release_payment
 from sagas.manual_views import ByHand
 
@@ -44,6 +46,28 @@ class OnePayment(generics.RetrieveAPIView):
     def get_queryset(self) -> QuerySet[Payment]:
         """What this user may see."""
         return seen_by(self.request.user)
+
+
+class PaymentOfOrder(generics.GenericAPIView):
+    """How your order's payment stands, and what confirms it while your bank wants that."""
+
+    roles = {"GET": ("customer",)}
+    serializer_class = ConfirmationSerializer
+    lookup_field = "order_id"
+    lookup_url_kwarg = "pk"
+
+    def get_queryset(self) -> QuerySet[Payment]:
+        """One's own only: whoever has the secret can confirm the payment."""
+        user: Any = self.request.user
+        return Payment.objects.filter(customer_id=user.pk)
+
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """With a `client_secret`, fetched from Stripe this moment, as long as it needs you."""
+        payment = self.get_object()
+        intent = confirmation_of(payment)
+        secret = client_secret(intent) if intent else None
+        told = {"status": payment.status, "client_secret": secret}
+        return Response(ConfirmationSerializer(told).data)
 
 
 class Authorize(ByHand):

@@ -118,7 +118,7 @@ SELECT id AS payment_id, order_id, status, held AS intent, voided, captured, ref
     OR CASE status
            WHEN 'AUTHORIZING' THEN held IS NOT NULL OR voided
            WHEN 'AUTHORIZED' THEN held IS DISTINCT FROM payment_intent OR voided OR captured > 0
-           WHEN 'FAILED' THEN may_be_held OR voided
+           WHEN 'FAILED' THEN may_be_held
            WHEN 'RELEASING' THEN voided
            WHEN 'RELEASED' THEN held IS NULL OR NOT voided
            WHEN 'LAPSED' THEN held IS NULL OR captured > 0

@@ -272,6 +272,8 @@ STRIPE_TIMEOUT_SECONDS = (3.0, 15.0)
 STRIPE_RETRY_SCALE = env.float("STRIPE_RETRY_SCALE", 1.0)
 # An order whose authorization is unknown for this long is cancelled; the operation stays watched.
 AUTHORIZATION_GIVE_UP_SECONDS = env.float("AUTHORIZATION_GIVE_UP_SECONDS", 900)
+# A customer who is asked to confirm a payment (3-D Secure) has so long to do it.
+PAYMENT_CONFIRMATION_SECONDS = env.float("PAYMENT_CONFIRMATION_SECONDS", 900)
 # So long before the card's promise lapses, an order that still relies on it is ended.
 AUTHORIZATION_MARGIN_SECONDS = env.float("AUTHORIZATION_MARGIN_SECONDS", 24 * 3600)
 

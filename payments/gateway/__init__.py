@@ -6,6 +6,7 @@ from payments.gateway.events import list_events, register_webhook
 from payments.gateway.intents import (
     authorize,
     capture,
+    client_secret,
     find_authorization,
     find_capture,
     find_void,
@@ -30,6 +31,7 @@ __all__ = [
     "authorize",
     "capture",
     "client",
+    "client_secret",
     "find_authorization",
     "find_capture",
     "find_refund",

@@ -19,12 +19,14 @@ log = logging.getLogger(__name__)
 
 
 class Outcome(enum.Enum):
-    """What a reply says about the call. UNKNOWN: it may or may not have happened."""
+    """What a reply says about the call. UNKNOWN: it may or may not have happened. WAITING: it
+    happens when the card's owner confirms it."""
 
     SUCCEEDED = "succeeded"
     FAILED = "failed"
     UNKNOWN = "unknown"
     NOT_RUN = "not_run"
+    WAITING = "waiting"
     OPERATOR = "operator"
 
 
@@ -42,6 +44,8 @@ class Reply:
     request_id: str = ""
     #: The same key would only repeat this answer: from now on only reading can tell more.
     read_only: bool = False
+    #: Declined, but its owner may still confirm the same intent, with this card or another.
+    may_be_confirmed: bool = False
 
 
 #: A capture or void that was looked into by reading and has not happened. Asking for it again,

@@ -9,7 +9,17 @@ from typing import Any
 
 import stripe
 
-from payments.gateway.answers import HOLD_STANDS, Outcome, Reply, ask, client, look, made_by
+from payments.errors import StripeUnavailable
+from payments.gateway.answers import (
+    HOLD_STANDS,
+    Outcome,
+    Reply,
+    ask,
+    client,
+    look,
+    made_by,
+    refuse_in_transaction,
+)
 
 _MOVED = ("payment_intent_unexpected_state", "charge_already_captured")
 
@@ -81,6 +91,19 @@ def find_authorization(params: dict[str, Any], operation_id: str, since: datetim
     return look(read, _held)
 
 
+def client_secret(intent: str) -> str:
+    """What lets a customer's browser confirm the intent; told on request and never kept.
+
+    Raises StripeUnavailable. https://docs.stripe.com/api/payment_intents/object
+    """
+    refuse_in_transaction()
+    try:
+        secret = client().v1.payment_intents.retrieve(intent).client_secret
+    except stripe.StripeError as error:
+        raise StripeUnavailable("Stripe can't be asked just now; try again.") from error
+    return secret or ""
+
+
 def find_capture(params: dict[str, Any], operation_id: str, since: datetime) -> Reply:
     """Read whether an intent is captured: whoever did it, it is captured once."""
     return _find_capture(params)
@@ -108,13 +131,24 @@ def _find_void(params: dict[str, Any]) -> Reply:
 def _held(intent: stripe.PaymentIntent) -> Reply:
     if intent.status == "requires_capture":
         return Reply(Outcome.SUCCEEDED, object_id=intent.id, capture_before=_capture_before(intent))
+    if intent.status == "requires_action":
+        return Reply(
+            Outcome.WAITING,
+            object_id=intent.id,
+            code=intent.status,
+            message="The card's owner is asked to confirm the payment.",
+        )
+    error = intent.last_payment_error
+    if intent.status == "processing" or (intent.status == "requires_payment_method" and not error):
+        told = f"{intent.id} is {intent.status}."
+        return Reply(Outcome.UNKNOWN, code=intent.status, message=told, read_only=True)
     if intent.status in ("requires_payment_method", "canceled"):
-        error = intent.last_payment_error
         return Reply(
             Outcome.FAILED,
             object_id=intent.id,
             code=(error and (error.decline_code or error.code)) or intent.status,
             message=(error and error.message) or "The payment was not accepted.",
+            may_be_confirmed=intent.status == "requires_payment_method",
         )
     return _unexpected(intent, "requires_capture")
 

@@ -1,10 +1,13 @@
 """Payments as steps: hold the money, take it, pay it on, give it back."""
 
+import logging
 from collections.abc import Mapping
 from typing import Any, TypedDict, TypeVar
 from uuid import UUID
 
 from campusg.errors import Refused
+from orders import services as orders
+from orders.errors import OrderMoved
 from payments import payouts, refunds, services
 from payments.errors import (
     NothingHeld,
@@ -12,6 +15,7 @@ from payments.errors import (
     OperatorNeeded,
     PaymentBusy,
     PaymentDeclined,
+    PaymentNotConfirmed,
     PaymentUnanswered,
     PayoutOff,
 )
@@ -25,8 +29,13 @@ from sagas.engine.results import Result
 from users.errors import CannotBePaid
 from users.services import payee_of
 
+log = logging.getLogger(__name__)
 
-@remote_participant(gives=Authorized, refuses=(PaymentDeclined, PaymentUnanswered, OperatorNeeded))
+
+@remote_participant(
+    gives=Authorized,
+    refuses=(PaymentDeclined, PaymentNotConfirmed, PaymentUnanswered, OperatorNeeded),
+)
 def authorize(
     *,
     order_id: UUID,
@@ -35,7 +44,7 @@ def authorize(
     currency: str,
     stripe_customer: str,
     payment_method: str,
-) -> Call | Authorized | Refused | Unknown:
+) -> Call | Authorized | Refused | Unknown | Waiting:
     """Hold the order's total on the customer's card."""
     return services.prepare_authorization(
         order_id=order_id,
@@ -48,7 +57,23 @@ def authorize(
 
 
 authorize.call(services.perform)
-authorize.record(services.record_authorization)
+
+
+@authorize.record
+def _authorized(call: Call, reply: Reply) -> Result:
+    result = services.record_authorization(call, reply)
+    if isinstance(result, Waiting):
+        _let_the_customer_know(UUID(call.params["metadata"]["order_id"]))
+    return result
+
+
+def _let_the_customer_know(order_id: UUID) -> None:
+    """Only while it waits can the order's customer be shown how to confirm the payment."""
+    try:
+        orders.await_payment(order_id=order_id)
+    except OrderMoved:
+        # Called off meanwhile, or it waits already; a later step, or nobody, minds.
+        log.info("order %s is not awaiting its payment", order_id)
 
 
 @participant(refuses=NothingHeld)

@@ -71,6 +71,7 @@ payment-method  PUT     401    422      404    403    403    403     403    403 
 payout-account  GET     401    200      404    404    404    404     404    200  404
 stripe-webhook  POST    400    400      400    400    400    400     400    400  400
 stripe-connect-webhook POST 400 400      400    400    400    400     400    400  400
+order-payment   GET     401    200      404    403    403    403     403    403  403
 payout-account  PUT     401    403      403    403    403    403     403    200  403
 """
 #: Which row a list is about.

@@ -104,7 +104,9 @@ def a_world() -> World:
             "service": a_person(Role.SERVICE),
         },
         ids=ids
-        | dict.fromkeys(("pin", "progress", "cancel", "release", "order-stream"), order.id)
+        | dict.fromkeys(
+            ("pin", "progress", "cancel", "release", "order-payment", "order-stream"), order.id
+        )
         | dict.fromkeys(("payment-method", "payout-account"), customer.id)
         | {
             "accept": delivered(customer, runner, S.CREATED).id,
