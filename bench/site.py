@@ -20,7 +20,7 @@ from devstack.stack import DEFAULT_FOLDER, Stack
 from devstack.state import free_port
 from devstack.stripe import import_path
 from devstack.supervisor import Command, Supervisor
-from devstack.up import our_processes
+from devstack.up import web
 
 FOLDER = DEFAULT_FOLDER / "bench"
 PARTS = ("postgres", "valkey", "stripe")
@@ -81,11 +81,10 @@ class Site:
             yield
 
     @contextmanager
-    def web(self) -> Iterator[int]:
+    def web(self, workers: int = 2) -> Iterator[int]:
         """The site as `make up` serves it; its port."""
         port = free_port()
-        command = our_processes({}, FOLDER, port)["web"]
-        with _running({"web": [*command.argv[2:]]}, {}):
+        with _running({"web": web("127.0.0.1", port, workers=workers)}, {}):
             url = f"http://127.0.0.1:{port}/readyz"
             until(lambda: _answers(url), "the site to answer")
             yield port

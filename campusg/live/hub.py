@@ -34,11 +34,9 @@ class Follower:
         self._waiting = 0
         self._wake = asyncio.Event()
 
-    def push(self, reading: Reading) -> None:
-        """Let it be written; a client for whom too much waits already is given up."""
-        if not reading.frames and not reading.ended:
-            return
-        chunk = reading.wire()
+    def push(self, reading: Reading, chunk: bytes) -> None:
+        """Let `chunk`, the reading as it is written, go out; a client for whom too much waits
+        already is given up."""
         self.cursor, self.over = reading.cursor, reading.ended
         self._chunks.append(chunk)
         self._waiting += len(chunk)
@@ -154,8 +152,10 @@ class Hub:
                 audience.stale = False
                 for (ops, cursor), group in _together(audience.followers).items():
                     reading = await self._ask(source.read, key, cursor, ops=ops)
-                    for follower in group:
-                        follower.push(reading)
+                    if reading.frames or reading.ended:
+                        chunk = reading.wire()
+                        for follower in group:
+                            follower.push(reading, chunk)
         except Exception as error:
             # The next poll tries again: to it this thing has changed.
             audience.version = None
