@@ -34,6 +34,16 @@ def balance(code: Code, *, order_id: UUID, owner: UUID | None = None) -> int:
     return posted
 
 
+def balance_of_campus(code: Code, *, order_id: UUID) -> int:
+    """What an order's journals posted to an account that the whole campus shares, in minor units,
+    positive on its normal side."""
+    entries = Entry.objects.filter(
+        journal__order_id=order_id, account__code=code, layer=Layer.POSTED
+    )
+    posted: int = entries.aggregate(sum=Coalesce(Sum(_SIGNED), 0))["sum"]
+    return posted
+
+
 def unsettled(*, order_id: UUID, total: int, completed: bool) -> int:
     """By how many minor units the books differ from what a finished create_order promises.
 

@@ -34,6 +34,7 @@ class Code(models.TextChoices):
     REFUND_IN_FLIGHT = "refund_in_flight"
     PAYEE_RECEIVABLE = "payee_receivable"
     CUSTOMER_CLAIM = "customer_claim"
+    SUBSIDY = "subsidy"
 
 
 class Nature(NamedTuple):
@@ -59,10 +60,12 @@ NATURES: dict[Code, Nature] = {
     Code.PAYEE_RECEIVABLE: Nature(Side.DEBIT, no_overdraft=True),
     #: What a customer owes whose card refused after the delivery.
     Code.CUSTOMER_CLAIM: Nature(Side.DEBIT, no_overdraft=True),
+    #: What the platform bears of orders, out of its own.
+    Code.SUBSIDY: Nature(Side.DEBIT, no_overdraft=False),
 }
 
 #: One account for the whole campus; each of the others belongs to one order.
-CAMPUS_WIDE = (Code.STRIPE_CLEARING, Code.STRIPE_FEES, Code.PLATFORM_REVENUE)
+CAMPUS_WIDE = (Code.STRIPE_CLEARING, Code.STRIPE_FEES, Code.PLATFORM_REVENUE, Code.SUBSIDY)
 
 #: The shares of an order that wait in escrow, and, in the same order, where each is passed on to.
 ESCROW = (Code.ESCROW_FOOD, Code.ESCROW_DELIVERY, Code.ESCROW_PLATFORM)

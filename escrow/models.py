@@ -68,6 +68,7 @@ class JournalKind(models.TextChoices):
     CAPTURE = "capture"
     RELEASE = "release"
     CLAIM = "claim"
+    SETTLE_CLAIM = "settle_claim"
     PAY_OUT = "pay_out"
     REVERSE_PAYOUT = "reverse_payout"
     REFUND = "refund"
@@ -132,6 +133,7 @@ class HoldStatus(models.TextChoices):
     CAPTURED = "CAPTURED"
     RELEASED = "RELEASED"
     CLAIMED = "CLAIMED"
+    WRITTEN_OFF = "WRITTEN_OFF"
 
 
 class Shares(NamedTuple):
@@ -153,7 +155,7 @@ TIMES = {
     "cancelled_at": (HoldStatus.CANCELLED,),
     "captured_at": PAID,
     "released_at": (HoldStatus.RELEASED,),
-    "claimed_at": (HoldStatus.CLAIMED,),
+    "claimed_at": (HoldStatus.CLAIMED, HoldStatus.WRITTEN_OFF),
 }
 SHARES = Shares._fields
 
@@ -167,7 +169,7 @@ class Hold(models.Model):
     restaurant_id = models.UUIDField(db_index=True)
     runner_id = models.UUIDField(null=True, blank=True, db_index=True)
     payment_operation_id = models.UUIDField(null=True, blank=True)
-    status = models.CharField(max_length=9, choices=HoldStatus, default=HoldStatus.HELD)
+    status = models.CharField(max_length=11, choices=HoldStatus, default=HoldStatus.HELD)
     currency = CurrencyField()
     food_fee = MinorUnitsField()
     delivery_fee = MinorUnitsField()

@@ -6,10 +6,11 @@ from escrow.balances import (
     settled_after_completion,
     unsettled,
 )
+from escrow.claims import claim, claimed, settle_claim, subsidised
 from escrow.holding import Held, cancel, freeze, held_too_long, hold, unfreeze
 from escrow.paying import pay_out, reverse_payout
 from escrow.refunding import PaidFor, paid_for, refund, refund_done, refund_failed
-from escrow.settling import Released, capture, claim, release
+from escrow.settling import Released, capture, release
 
 __all__ = [
     "Held",
@@ -20,6 +21,7 @@ __all__ = [
     "cancel",
     "capture",
     "claim",
+    "claimed",
     "freeze",
     "held_too_long",
     "hold",
@@ -30,7 +32,9 @@ __all__ = [
     "refund_failed",
     "release",
     "reverse_payout",
+    "settle_claim",
     "settled_after_completion",
+    "subsidised",
     "unfreeze",
     "unsettled",
 ]

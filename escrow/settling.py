@@ -53,7 +53,7 @@ def capture(
     hold = locked(order_id)
     if hold.status in PAID and hold.captured == shares:
         return
-    _refuse_unless(hold, HoldStatus.HELD)
+    refuse_unless(hold, HoldStatus.HELD)
     Hold.objects.filter(id=hold.id).update(
         status=HoldStatus.CAPTURED,
         captured_at=Now(),
@@ -66,7 +66,7 @@ def capture(
         currency=hold.currency,
         operation_id=operation_id,
         lines=[
-            *_hold_ends(hold),
+            *hold_ends(hold),
             Line(Code.STRIPE_CLEARING, Side.DEBIT, amount),
             *(Line(code, Side.CREDIT, n) for code, n in zip(ESCROW, shares, strict=True)),
             Line(Code.STRIPE_FEES, Side.DEBIT, stripe_fee),
@@ -98,41 +98,13 @@ def release(*, order_id: UUID, restaurant_id: UUID, runner_id: UUID | None) -> R
     hold = locked(order_id)
     shares = hold.captured.less(hold.refunded)
     if hold.status != HoldStatus.RELEASED:
-        _refuse_unless(hold, HoldStatus.CAPTURED)
+        refuse_unless(hold, HoldStatus.CAPTURED)
         Hold.objects.filter(id=hold.id).update(
             status=HoldStatus.RELEASED, released_at=Now(), runner_id=runner_id
         )
         if any(shares):
             _pass_on(hold, shares, restaurant_id, runner_id)
-    return _due(shares)
-
-
-@transaction.atomic(savepoint=False)
-def claim(*, order_id: UUID, restaurant_id: UUID, runner_id: UUID) -> Released:
-    """The card refused after the delivery: everybody is owed what they did, by the customer to us.
-
-    The hold is over. Records `escrow.claimed`; again it changes nothing and returns the same.
-    Raises NoHold unless the money is still held.
-    """
-    hold = locked(order_id)
-    if hold.status != HoldStatus.CLAIMED:
-        _refuse_unless(hold, HoldStatus.HELD)
-        Hold.objects.filter(id=hold.id).update(
-            status=HoldStatus.CLAIMED, claimed_at=Now(), runner_id=runner_id
-        )
-        book(
-            key=key_of(order_id, JournalKind.CLAIM),
-            kind=JournalKind.CLAIM,
-            order_id=order_id,
-            currency=hold.currency,
-            lines=[
-                *_hold_ends(hold),
-                Line(Code.CUSTOMER_CLAIM, Side.DEBIT, hold.total),
-                *_owed(hold.fees, restaurant_id, runner_id),
-            ],
-        )
-        _told("escrow.claimed", hold, hold.fees, restaurant_id, runner_id)
-    return _due(hold.fees)
+    return due_to(shares)
 
 
 def _pass_on(hold: Hold, shares: Shares, restaurant_id: UUID, runner_id: UUID | None) -> None:
@@ -143,19 +115,20 @@ def _pass_on(hold: Hold, shares: Shares, restaurant_id: UUID, runner_id: UUID | 
         currency=hold.currency,
         lines=[
             *(Line(code, Side.DEBIT, n) for code, n in zip(ESCROW, shares, strict=True)),
-            *_owed(shares, restaurant_id, runner_id),
+            *owed_to(shares, restaurant_id, runner_id),
         ],
     )
-    _told("escrow.released", hold, shares, restaurant_id, runner_id)
+    told("escrow.released", hold, shares, restaurant_id, runner_id)
 
 
-def _refuse_unless(hold: Hold, status: HoldStatus) -> None:
+def refuse_unless(hold: Hold, status: HoldStatus) -> None:
+    """Raises NoHold unless the hold stands at `status`."""
     if hold.status != status:
         amount = formatted(hold.total, hold.currency)
         raise NoHold(f"This order's hold of {amount} is {hold.status}, not {status}.")
 
 
-def _hold_ends(hold: Hold) -> list[Line]:
+def hold_ends(hold: Hold) -> list[Line]:
     """The mirror image of what `hold` booked."""
     pending = Layer.PENDING
     return [
@@ -167,7 +140,8 @@ def _hold_ends(hold: Hold) -> list[Line]:
     ]
 
 
-def _owed(shares: Shares, restaurant_id: UUID, runner_id: UUID | None) -> list[Line]:
+def owed_to(shares: Shares, restaurant_id: UUID, runner_id: UUID | None) -> list[Line]:
+    """Each share, credited to whom it is for."""
     if shares.delivery and runner_id is None:
         raise ValueError(f"{shares.delivery} for the delivery, and nobody who delivered.")
     owners = (restaurant_id, runner_id, None)
@@ -177,7 +151,8 @@ def _owed(shares: Shares, restaurant_id: UUID, runner_id: UUID | None) -> list[L
     ]
 
 
-def _due(shares: Shares) -> Released:
+def due_to(shares: Shares) -> Released:
+    """The same, by whom it is due to."""
     return {
         "restaurant_due": shares.food,
         "runner_due": shares.delivery,
@@ -185,7 +160,7 @@ def _due(shares: Shares) -> Released:
     }
 
 
-def _told(
+def told(
     event: str, hold: Hold, shares: Shares, restaurant_id: UUID, runner_id: UUID | None
 ) -> None:
     parties = {
@@ -194,4 +169,4 @@ def _told(
         "runner_id": runner_id,
         "currency": hold.currency,
     }
-    record(type=event, order_id=hold.order_id, data=parties | _due(shares))
+    record(type=event, order_id=hold.order_id, data=parties | due_to(shares))

@@ -26,6 +26,7 @@ from orders.serializers import (
     OrderSerializer,
     ProgressSerializer,
     RatingSerializer,
+    SettlingSerializer,
 )
 from orders.states import UNPAID, OrderStatus
 from orders.views import seen_by, with_runs
@@ -38,6 +39,7 @@ from sagas.engine.starting import NoLiveRun, compensate, start
 from sagas.models import ACTIVE, Run
 from sagas.refund_order import refund_order
 from sagas.release_runner import release_runner
+from sagas.settle_claim import settle_claim
 
 
 class Act(generics.GenericAPIView):
@@ -213,6 +215,19 @@ class Refund(Act):
     def start(self, order: Order, wanted: dict[str, Any]) -> Run:
         """Money moves back in the opposite order."""
         return start(refund_order, str(order.pk), order_id=order.pk, reason=wanted["reason"])
+
+
+class Settle(Act):
+    """Settle what a customer owes whose card refused after the delivery: the saved card is charged
+    once more, or the platform bears it; either way restaurant and runner are paid."""
+
+    roles = {"POST": ("ops",)}
+    serializer_class = SettlingSerializer
+    reaches = (OrderStatus.COMPLETED,)
+
+    def start(self, order: Order, wanted: dict[str, Any]) -> Run:
+        """The amount is the order's total."""
+        return start(settle_claim, str(order.pk), order_id=order.pk, **wanted)
 
 
 class Progress(generics.GenericAPIView):

@@ -1,15 +1,45 @@
 """Restaurants and menus, edited here; orders, to be looked at."""
 
 from typing import Any, ClassVar
+from uuid import UUID
 
+from django import forms
 from django.contrib import admin
-from django.http import HttpRequest
-from django.urls import reverse
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 
 from campusg.admin import Guarded, Seen, money, status
+from campusg.errors import Refused
 from campusg.money import formatted
-from orders.models import HandOver, MenuItem, Order, OrderItem, Rating, Restaurant
+from orders.models import (
+    REASON_MAX,
+    HandOver,
+    MenuItem,
+    Order,
+    OrderItem,
+    Rating,
+    Restaurant,
+)
+from orders.states import OrderStatus
+from sagas.engine.starting import start
+from sagas.settle_claim import settle_claim
+
+
+class SettlingForm(forms.Form):
+    """Who pays what a customer owes, and why."""
+
+    paid_by = forms.ChoiceField(
+        choices=[
+            ("card", "the customer: charge the saved card once more"),
+            ("platform", "the platform: pay restaurant and runner all the same"),
+        ],
+        widget=forms.RadioSelect,
+    )
+    reason = forms.CharField(max_length=REASON_MAX, widget=forms.Textarea(attrs={"rows": 3}))
 
 
 class MenuItemInline(admin.TabularInline):
@@ -105,3 +135,43 @@ class OrderAdmin(Guarded):
     date_hierarchy = "pending_at"
     ordering = ("-pending_at", "-id")
     inlines = (OrderItemInline, HandOverInline, RatingInline)
+    also_shown = ("claim",)
+
+    @admin.display(description="claim")
+    def claim(self, order: Order) -> str:
+        if order.status != OrderStatus.COMPLETED_UNPAID:
+            return "-"
+        owed, page = (
+            formatted(order.total, order.currency),
+            reverse("admin:orders_order_settle", args=[order.pk]),
+        )
+        return format_html('{} is owed by the customer · <a href="{}">settle it</a>', owed, page)
+
+    def get_urls(self) -> list[URLPattern]:
+        page = self.admin_site.admin_view(self.settle_page)
+        return [
+            path("<uuid:order_id>/settle/", page, name="orders_order_settle"),
+            *super().get_urls(),
+        ]
+
+    def settle_page(self, request: HttpRequest, order_id: UUID) -> HttpResponse:
+        """Ask who pays and why, then start the saga."""
+        if not request.user.has_perm("orders.change_order"):
+            raise PermissionDenied
+        order = get_object_or_404(Order, pk=order_id)
+        form = SettlingForm(request.POST or None)
+        if request.method == "POST" and form.is_valid():
+            try:
+                run = start(settle_claim, str(order_id), order_id=order_id, **form.cleaned_data)
+            except Refused as refusal:
+                form.add_error(None, str(refusal))
+            else:
+                self.log_change(request, order, f"Settling: {form.cleaned_data}")
+                return HttpResponseRedirect(reverse("admin:sagas_run_change", args=[run.pk]))
+        context = {
+            **self.admin_site.each_context(request),
+            "title": "Settle what the customer owes",
+            "opts": self.opts, "order": order, "form": form, "media": self.media + form.media,
+            "owed": formatted(order.total, order.currency),
+        }  # fmt: skip
+        return TemplateResponse(request, "admin/orders/order/settle.html", context)

@@ -44,12 +44,17 @@ def begin_completing(*, order_id: UUID) -> Completing:
     )
     if moved is None:
         raise _moved(order_id, OrderStatus.COMPLETING)
-    assert moved.runner_id is not None, "the database gives every delivered order a runner"
+    return completing(moved)
+
+
+def completing(order: Order | Moved) -> Completing:
+    """What a delivered order says about its money."""
+    assert order.runner_id is not None, "the database gives every delivered order a runner"
     return {
-        "restaurant_id": moved.restaurant_id,
-        "runner_id": moved.runner_id,
-        "customer_id": moved.customer_id,
-        **_money(moved),
+        "restaurant_id": order.restaurant_id,
+        "runner_id": order.runner_id,
+        "customer_id": order.customer_id,
+        **_money(order),
     }
 
 
@@ -65,7 +70,7 @@ def mark_completed(*, order_id: UUID, paid: bool) -> None:
     OrderMoved, UnknownOrder.
     """
     target = OrderStatus.COMPLETED if paid else OrderStatus.COMPLETED_UNPAID
-    _arrive(order_id, OrderStatus.COMPLETING, target)
+    arrive(order_id, OrderStatus.COMPLETING, target)
 
 
 @transaction.atomic(savepoint=False)
@@ -140,10 +145,12 @@ def mark_cancelled(*, order_id: UUID) -> None:
 
     A second time changes nothing. Raises OrderMoved, UnknownOrder.
     """
-    _arrive(order_id, OrderStatus.CANCELLING, OrderStatus.CANCELLED)
+    arrive(order_id, OrderStatus.CANCELLING, OrderStatus.CANCELLED)
 
 
-def _arrive(order_id: UUID, source: OrderStatus, target: OrderStatus) -> None:
+def arrive(order_id: UUID, source: OrderStatus, target: OrderStatus) -> None:
+    """`source` → `target`, told as that; nothing when it stands there. Raises OrderMoved,
+    UnknownOrder."""
     if move(order_id, target, f"order.{target.value.lower()}", among=(source,)) is not None:
         return
     if status_of(order_id) != target:
@@ -157,7 +164,7 @@ def _moved(order_id: UUID, target: OrderStatus) -> errors.UnknownOrder | errors.
     return errors.OrderMoved(f"The order is {status}; it cannot become {target}.")
 
 
-def _money(moved: Moved) -> Priced:
+def _money(moved: Order | Moved) -> Priced:
     return {
         "food_fee": moved.food_fee,
         "delivery_fee": moved.delivery_fee,

@@ -57,6 +57,12 @@ class OrderMoved(Conflict):
     code = "order_moved"
 
 
+class UnknownPayer(Refused):
+    """A claim is settled by the customer's card or by the platform; say which."""
+
+    code = "unknown_payer"
+
+
 class UnknownOrder(Refused):
     """There is no such order, or it is none of theirs who ask."""
 

@@ -8,9 +8,9 @@ from rest_framework import serializers
 from rest_framework.reverse import reverse
 from rest_framework.utils.html import is_html_input
 
-from campusg.api.serializers import Looking, StrictSerializer
+from campusg.api.serializers import Looking, ReasonSerializer, StrictSerializer
 from orders.models import QUANTITY_MAX, MenuItem, Order, OrderItem, Restaurant
-from orders.services import LINES_MAX
+from orders.services import LINES_MAX, PAYERS
 from orders.states import DELIVERING, OrderStatus, timestamp_of
 from sagas.serializers import RunSummarySerializer
 
@@ -87,6 +87,12 @@ class HandOverSerializer(StrictSerializer):
                 {"pin": ["Send the PIN or, as an operator, a reason."]}
             )
         return attrs
+
+
+class SettlingSerializer(ReasonSerializer):
+    """Who pays what the customer still owes, and why."""
+
+    paid_by = serializers.ChoiceField(PAYERS)
 
 
 class RatingSerializer(StrictSerializer):

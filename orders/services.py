@@ -2,6 +2,7 @@
 
 from orders.by_hand import OrderMoney, money_by_hand
 from orders.cancelling import Due, Fees, Who, due_when_cancelled
+from orders.claims import PAYERS, Payer, claim_of, mark_paid
 from orders.delivery import Assigned, advance, assign, release_runner, unassign
 from orders.ending import (
     Cancelling,
@@ -35,6 +36,7 @@ from orders.rating import rate
 
 __all__ = [
     "LINES_MAX",
+    "PAYERS",
     "Assigned",
     "Cancelling",
     "Completing",
@@ -44,6 +46,7 @@ __all__ = [
     "OrderLine",
     "OrderMoney",
     "Parties",
+    "Payer",
     "PlacedOrder",
     "Who",
     "advance",
@@ -53,11 +56,13 @@ __all__ = [
     "begin_completing",
     "cancel",
     "check_pin",
+    "claim_of",
     "create",
     "due_when_cancelled",
     "mark_cancelled",
     "mark_completed",
     "mark_created",
+    "mark_paid",
     "money_by_hand",
     "note_overdue",
     "open_restaurant",

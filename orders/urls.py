@@ -17,6 +17,7 @@ urlpatterns = [
     path("orders/<uuid:pk>/complete", acting.Complete.as_view(), name="complete"),
     path("orders/<uuid:pk>/cancel", acting.Cancel.as_view(), name="cancel"),
     path("orders/<uuid:pk>/refund", acting.Refund.as_view(), name="refund"),
+    path("orders/<uuid:pk>/settle", acting.Settle.as_view(), name="settle"),
     path("orders/<uuid:pk>/rate", acting.Rate.as_view(), name="rate"),
     path("restaurants", views.Restaurants.as_view(), name="restaurants"),
     path("restaurants/<uuid:pk>", views.OneRestaurant.as_view(), name="restaurant"),

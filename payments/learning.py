@@ -92,13 +92,18 @@ def _apply(payment: Payment, operation: Operation, reply: Reply) -> str:
             payment.status, payment.failed_at = PaymentStatus.FAILED, operation.resolved_at
         case Kind.VOID, OperationState.SUCCEEDED:
             return _voided(payment, operation)
-        case Kind.CAPTURE, OperationState.SUCCEEDED:
+        case ((Kind.CAPTURE | Kind.CHARGE), OperationState.SUCCEEDED):
             payment.status, payment.captured_at = PaymentStatus.CAPTURED, operation.resolved_at
+            # A charge made an intent of its own; what is given back later is given back of that.
+            payment.payment_intent = operation.stripe_id or ""
             payment.captured_amount = operation.amount
             payment.charge, payment.stripe_fee = reply.charge, reply.stripe_fee
             return "payment.captured"
         case Kind.CAPTURE, OperationState.FAILED:
             return _not_captured(payment, operation)
+        case Kind.CHARGE, OperationState.FAILED:
+            payment.status = _nothing_held(payment)
+            return "payment.capture_failed"
         case Kind.REFUND, OperationState.SUCCEEDED:
             payment.refunded_amount += operation.amount
             payment.refunded_at = operation.resolved_at
@@ -126,8 +131,11 @@ def _not_captured(payment: Payment, operation: Operation) -> str:
     if operation.code not in HOLD_GONE:
         payment.status = PaymentStatus.AUTHORIZED
         return "" if operation.code == HOLD_STANDS else "payment.capture_failed"
-    if payment.released_at:
-        payment.status = PaymentStatus.RELEASED
-    else:
-        payment.status, payment.lapsed_at = PaymentStatus.LAPSED, operation.resolved_at
+    if not payment.released_at:
+        payment.lapsed_at = operation.resolved_at
+    payment.status = _nothing_held(payment)
     return "payment.capture_failed"
+
+
+def _nothing_held(payment: Payment) -> PaymentStatus:
+    return PaymentStatus.RELEASED if payment.released_at else PaymentStatus.LAPSED

@@ -25,6 +25,7 @@ class PaymentStatus(models.TextChoices):
     REFUNDING = "REFUNDING", "giving the money back"
     PARTLY_REFUNDED = "PARTLY_REFUNDED", "a part given back"
     REFUNDED = "REFUNDED", "all given back"
+    WRITTEN_OFF = "WRITTEN_OFF", "borne by the platform"
 
 
 class Payment(models.Model):
@@ -106,6 +107,7 @@ class Kind(models.TextChoices):
     AUTHORIZE = "authorize", "authorize"
     VOID = "void", "void"
     CAPTURE = "capture", "capture"
+    CHARGE = "charge", "charge what is owed"
     REFUND = "refund", "refund"
     TRANSFER_RESTAURANT = "transfer_restaurant", "pay the restaurant"
     TRANSFER_RUNNER = "transfer_runner", "pay the runner"

@@ -149,6 +149,7 @@ _AT_STRIPE: dict[
     Kind.AUTHORIZE: (gateway.authorize, gateway.find_authorization),
     Kind.VOID: (gateway.void, gateway.find_void),
     Kind.CAPTURE: (gateway.capture, gateway.find_capture),
+    Kind.CHARGE: (gateway.charge, gateway.find_charge),
     Kind.REFUND: (gateway.refund, gateway.find_refund),
     Kind.TRANSFER_RESTAURANT: (gateway.transfer, gateway.find_transfer),
     Kind.TRANSFER_RUNNER: (gateway.transfer, gateway.find_transfer),

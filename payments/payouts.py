@@ -29,7 +29,7 @@ HELD = {
     "transfers_not_allowed": (ACCOUNT_UPDATED, DAY),
     "balance_insufficient": ("balance.available", HOUR),
 }
-_PAYS = (PaymentStatus.CAPTURED, PaymentStatus.PARTLY_REFUNDED)
+_PAYS = (PaymentStatus.CAPTURED, PaymentStatus.PARTLY_REFUNDED, PaymentStatus.WRITTEN_OFF)
 #: Taking money back may fail for good only because the account no longer has it.
 _CANNOT_PAY_BACK = ("balance_insufficient", "account_invalid", "account_closed", "no_account")
 
@@ -60,7 +60,8 @@ def wait_for_account(*, order_id: UUID) -> Waiting:
 def prepare_transfer(
     *, order_id: UUID, leg: Leg, destination: str, amount: int
 ) -> Call | Transferred | Refused:
-    """Write the intention to pay `amount` minor units of the capture to a connected account.
+    """Write the intention to pay `amount` minor units of the capture to a connected account; of
+    what is written off, out of the platform's own balance.
 
     Raises PayoutOff when the customer gets the money back instead, PaymentBusy before there is
     any.
@@ -78,9 +79,10 @@ def prepare_transfer(
         "amount": amount,
         "currency": payment.currency.lower(),
         "destination": destination,
-        "source_transaction": payment.charge,
         "transfer_group": str(order_id),
     }
+    if payment.charge:
+        params["source_transaction"] = payment.charge
     return operations.intend(payment, leg.transfer, params, after=operation, amount=amount)
 
 

@@ -71,11 +71,11 @@ HAVING o.food_fee <> coalesce(sum(i.unit_price * i.quantity), 0);
 
 -- name: I08 operation asks for its payment
 -- An operation is about its payment's order and for no more than its amount, and the payment about
--- its order's; what is given back or paid on is never more than what was captured.
+-- its order's; what is given back or paid on is never more than what was captured, or written off.
 SELECT 'operation' AS what, op.id, op.order_id, op.amount, p.amount AS expected
   FROM payments_operation op JOIN payments_payment p ON p.id = op.payment_id
  WHERE op.order_id <> p.order_id OR op.amount > p.amount
-    OR (op.kind IN ('authorize', 'void') AND op.amount <> p.amount)
+    OR (op.kind IN ('authorize', 'void', 'charge') AND op.amount <> p.amount)
  UNION ALL
 SELECT 'payment', p.id, p.order_id, p.amount, o.total
   FROM payments_payment p JOIN orders_order o ON o.id = p.order_id
@@ -87,7 +87,7 @@ SELECT 'beyond the capture', p.id, p.order_id, x.amount, p.captured_amount
           FROM payments_operation
          WHERE state <> 'failed' AND (kind = 'refund' OR kind LIKE 'transfer\_%')
          GROUP BY payment_id, kind = 'refund') x ON x.payment_id = p.id
- WHERE x.amount > p.captured_amount;
+ WHERE x.amount > CASE p.status WHEN 'WRITTEN_OFF' THEN p.amount ELSE p.captured_amount END;
 
 -- name: I09 one live operation
 -- An order has at most one operation of a kind that has not failed.
@@ -104,8 +104,9 @@ WITH known AS (
            max(op.stripe_id) FILTER (WHERE op.kind = 'authorize' AND op.state = 'succeeded') AS held,
            coalesce(bool_or(op.kind = 'authorize' AND op.state <> 'failed'), false) AS may_be_held,
            coalesce(bool_or(op.kind = 'void' AND op.state = 'succeeded'), false) AS voided,
-           coalesce(sum(op.amount) FILTER (WHERE op.kind = 'capture' AND op.state = 'succeeded'), 0)
-               AS captured,
+           coalesce(bool_or(op.kind = 'capture' AND op.state = 'succeeded'), false) AS taken,
+           coalesce(sum(op.amount) FILTER (
+               WHERE op.kind IN ('capture', 'charge') AND op.state = 'succeeded'), 0) AS captured,
            coalesce(sum(op.amount) FILTER (WHERE op.kind = 'refund' AND op.state = 'succeeded'), 0)
                AS refunded
       FROM payments_payment p LEFT JOIN payments_operation op ON op.payment_id = p.id
@@ -114,7 +115,7 @@ WITH known AS (
 SELECT id AS payment_id, order_id, status, held AS intent, voided, captured, refunded
   FROM known
  WHERE (captured_amount, refunded_amount) <> (captured, refunded)
-    OR (voided AND captured > 0)
+    OR (voided AND taken)
     OR CASE status
            WHEN 'AUTHORIZING' THEN held IS NOT NULL OR voided
            WHEN 'AUTHORIZED' THEN held IS DISTINCT FROM payment_intent OR voided OR captured > 0
@@ -127,6 +128,7 @@ SELECT id AS payment_id, order_id, status, held AS intent, voided, captured, ref
            WHEN 'REFUNDING' THEN captured = 0 OR refunded > 0
            WHEN 'PARTLY_REFUNDED' THEN refunded NOT BETWEEN 1 AND captured - 1
            WHEN 'REFUNDED' THEN captured = 0 OR refunded <> captured
+           WHEN 'WRITTEN_OFF' THEN held IS NULL OR captured > 0
            ELSE true
        END;
 
@@ -156,15 +158,17 @@ HAVING CASE
        END;
 
 -- name: I13 payout follows capture
--- Nobody is paid for an order before its money was taken and its delivery, or what was done of it,
--- is over.
+-- Nobody is paid for an order before its money was taken, or the platform bears it, and its delivery,
+-- or what was done of it, is over.
 SELECT t.id AS operation_id, t.order_id, t.kind, o.status
   FROM payments_operation t LEFT JOIN orders_order o ON o.id = t.order_id
  WHERE t.kind LIKE 'transfer\_%' AND t.state <> 'failed'
    AND (coalesce(o.status, '') NOT IN ('COMPLETING', 'COMPLETED', 'CANCELLING', 'CANCELLED')
         OR NOT EXISTS (SELECT FROM payments_operation c
-                        WHERE c.payment_id = t.payment_id AND c.kind = 'capture'
-                          AND c.state = 'succeeded'));
+                        WHERE c.payment_id = t.payment_id AND c.kind IN ('capture', 'charge')
+                          AND c.state = 'succeeded')
+        AND NOT EXISTS (SELECT FROM escrow_hold h
+                         WHERE h.order_id = t.order_id AND h.status = 'WRITTEN_OFF'));
 
 -- name: I14 payout goes to the order's own payee
 -- What is owed or paid for an order is owed and paid to its own restaurant and runner.
@@ -193,15 +197,18 @@ SELECT id AS order_id, status, runner_id
                    'COMPLETED_UNPAID') AND runner_id IS NULL);
 
 -- name: I16 captured is passed on
--- What the customer of an ended order paid is owed, to the cent, to restaurant, runner and platform,
--- without what went back from escrow.
+-- What the customer of an ended order paid, still owes, or the platform bears for them, is owed, to
+-- the cent, to restaurant, runner and platform, without what went back from escrow.
 SELECT o.id AS order_id, o.status, p.captured_amount, coalesce(b.passed_on, 0) AS passed_on,
-       coalesce(b.went_back, 0) AS went_back
+       coalesce(b.went_back, 0) AS went_back, coalesce(b.unpaid, 0) AS unpaid
   FROM orders_order o
   JOIN payments_payment p ON p.order_id = o.id
   LEFT JOIN (
        SELECT j.order_id,
-              sum(e.amount) FILTER (WHERE j.kind = 'release' AND e.side = 'C') AS passed_on,
+              sum(e.amount) FILTER (
+                  WHERE j.kind IN ('release', 'claim') AND e.side = 'C') AS passed_on,
+              sum(CASE e.side WHEN 'D' THEN e.amount ELSE -e.amount END) FILTER (
+                  WHERE a.code IN ('customer_claim', 'subsidy')) AS unpaid,
               sum(CASE e.side WHEN 'D' THEN e.amount ELSE -e.amount END) FILTER (
                   WHERE j.kind IN ('refund', 'refund_failed') AND a.code LIKE 'escrow\_%')
                   AS went_back
@@ -210,17 +217,23 @@ SELECT o.id AS order_id, o.status, p.captured_amount, coalesce(b.passed_on, 0) A
          JOIN escrow_account a ON a.id = e.account_id
         GROUP BY j.order_id) b ON b.order_id = o.id
  WHERE o.status IN ('COMPLETED', 'COMPLETED_UNPAID', 'CANCELLED')
-   AND p.captured_amount <> coalesce(b.passed_on, 0) + coalesce(b.went_back, 0);
+   AND p.captured_amount + coalesce(b.unpaid, 0)
+       <> coalesce(b.passed_on, 0) + coalesce(b.went_back, 0)
+   AND NOT (o.status = 'COMPLETED_UNPAID' AND EXISTS (
+            SELECT FROM sagas_run r
+             WHERE r.saga = 'settle_claim' AND r.key = o.id::text
+               AND r.status IN ('RUNNING', 'WAITING', 'COMPENSATING', 'PARKED')));
 
 -- name: I17 call that moved money is booked once
--- Each capture, refund, transfer and reversal that Stripe did has one journal of its amount, unless a
+-- Each capture, charge, refund, transfer and reversal that Stripe did has one journal of its amount, unless a
 -- run is still at work on the order; one that failed has none.
 SELECT op.id AS operation_id, op.order_id, op.kind, op.state, op.amount, count(j.id) AS journals,
        sum(b.amount) AS booked
   FROM payments_operation op
   LEFT JOIN escrow_journal j
     ON j.operation_id = op.id
-   AND j.kind = CASE op.kind WHEN 'capture' THEN 'capture' WHEN 'refund' THEN 'refund_done'
+   AND j.kind = CASE op.kind WHEN 'capture' THEN 'capture' WHEN 'charge' THEN 'settle_claim'
+                             WHEN 'refund' THEN 'refund_done'
                              WHEN 'transfer_restaurant' THEN 'pay_out'
                              WHEN 'transfer_runner' THEN 'pay_out' ELSE 'reverse_payout' END
   LEFT JOIN LATERAL (
@@ -500,16 +513,19 @@ SELECT a.order_id, a.code, a.owner, a.currency,
 HAVING sum(CASE e.side WHEN 'C' THEN e.amount ELSE -e.amount END) <> 0;
 
 -- name: I40 unpaid order has its claim
--- A customer owes us the total of an order that is COMPLETED_UNPAID, and of no other.
+-- A customer owes us the total of an order that is COMPLETED_UNPAID, and of no other, unless a run is
+-- just seeing to it.
 SELECT o.id AS order_id, o.status, o.total, coalesce(c.owed, 0) AS owed
   FROM orders_order o
   LEFT JOIN (SELECT a.order_id, sum(CASE e.side WHEN 'D' THEN e.amount ELSE -e.amount END) AS owed
                FROM escrow_account a JOIN escrow_entry e ON e.account_id = a.id
               WHERE a.code = 'customer_claim' GROUP BY a.order_id) c ON c.order_id = o.id
  WHERE coalesce(c.owed, 0) <> CASE o.status WHEN 'COMPLETED_UNPAID' THEN o.total ELSE 0 END
-   AND NOT (o.status = 'COMPLETING' AND EXISTS (
+   AND NOT (o.status IN ('COMPLETING', 'COMPLETED_UNPAID') AND EXISTS (
             SELECT FROM sagas_run r
-             WHERE r.saga = 'complete_order' AND r.key = o.id::text
+             WHERE r.saga = CASE o.status WHEN 'COMPLETING' THEN 'complete_order'
+                                          ELSE 'settle_claim' END
+               AND r.key = o.id::text
                AND r.status IN ('RUNNING', 'WAITING', 'COMPENSATING', 'PARKED')));
 
 -- name: E01 ended run is at rest
@@ -551,6 +567,7 @@ SELECT r.id AS run_id, r.saga, r.key, r.status, o.status AS order_status
            WHEN 'create_order COMPENSATED' THEN o.status <> 'CANCELLED'
            WHEN 'complete_order COMPLETED'
            THEN coalesce(o.status, '') NOT IN ('COMPLETED', 'COMPLETED_UNPAID')
+           WHEN 'settle_claim COMPLETED' THEN o.status IS DISTINCT FROM 'COMPLETED'
            WHEN 'cancel_order COMPLETED' THEN o.status IS DISTINCT FROM 'CANCELLED'
            ELSE false
        END;

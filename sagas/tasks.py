@@ -10,6 +10,7 @@ from sagas.manual import BY_HAND
 from sagas.pay_out import pay_out
 from sagas.refund_order import refund_order
 from sagas.release_runner import release_runner
+from sagas.settle_claim import settle_claim
 from sagas.stripe_events import backfill, follow_due, forget
 from sagas.upkeep import set_missing_timers
 
@@ -22,6 +23,7 @@ SAGAS = (
     cancel_order,
     end_overdue,
     refund_order,
+    settle_claim,
     *BY_HAND,
 )
 

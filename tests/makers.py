@@ -15,7 +15,11 @@ from users.services import save_card, save_payout_account
 
 def make_customer(card: str = "pm_card_visa") -> User:
     """A customer with one of Stripe's test cards attached, such as `pm_card_chargeCustomerFail`."""
-    customer = a_person(Role.CUSTOMER)
+    return give_card(a_person(Role.CUSTOMER), card)
+
+
+def give_card(customer: User, card: str) -> User:
+    """The customer, with this card saved in the place of any other."""
     stripe_customer = client().v1.customers.create({"email": customer.email})
     attached = client().v1.payment_methods.attach(card, {"customer": stripe_customer.id})
     assert attached.card is not None

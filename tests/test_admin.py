@@ -175,7 +175,7 @@ def test_the_ops_group_sees_everything_and_changes_little(db: None) -> None:
     views = {f"view_{model._meta.model_name}" for model in (*GUARDED, *EDITED, *INLINE)}
     changes = {
         "add_restaurant", "change_restaurant", "add_menuitem", "change_menuitem", "change_account",
-        "change_delivery",
+        "change_delivery", "change_order",
     }  # fmt: skip
     assert granted() == views | changes
     migration = import_module("sagas.migrations.0003_ops_group")

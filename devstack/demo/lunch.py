@@ -37,7 +37,8 @@ class Meal:
     key: str
     taps_twice: bool
     off_from: str = ""  # the status from which on the customer wants it no more
-    unpaid: bool = False  # the card says no when the money is taken
+    unpaid: bool = False  # the bank won't give what it promised when the money is taken
+    broke: bool = False  # and the card says no as well when it is charged anew
 
     @property
     def body(self) -> dict[str, Any]:
@@ -76,13 +77,13 @@ def lunch_hour(
 
 def _with_fates(random: Random, meals: list[Meal]) -> list[Meal]:
     """The same meals, of which some end otherwise than eaten and paid for; each fate has one."""
-    fates: list[dict[str, Any]] = [{"place": f"{TOO_FAR} 1"}, {"unpaid": True}]
-    fates += [{"off_from": stage} for stage in OFF_FROM]
-    wanted = [fates[0]] * round(FAR_SHARE * len(meals)) + [fates[1]] * round(
-        UNPAID_SHARE * len(meals)
-    )
-    wanted += [fates[2 + n % len(OFF_FROM)] for n in range(round(OFF_SHARE * len(meals)))]
-    wanted += [fate for fate in fates if fate not in wanted]
+    far: list[dict[str, Any]] = [{"place": f"{TOO_FAR} 1"}]
+    unpaid: list[dict[str, Any]] = [{"unpaid": True}, {"unpaid": True, "broke": True}]
+    off: list[dict[str, Any]] = [{"off_from": stage} for stage in OFF_FROM]
+    wanted = []
+    for fates, share in ((far, FAR_SHARE), (unpaid, UNPAID_SHARE), (off, OFF_SHARE)):
+        count = round(share * len(meals))
+        wanted += [fates[n % len(fates)] for n in range(count)] + fates[count:]
     changed = random.sample(range(len(meals)), min(len(wanted), len(meals)))
     for index, fate in zip(changed, wanted, strict=False):
         meals[index] = replace(meals[index], **fate)

@@ -68,6 +68,8 @@ class Play:
         def placed(meal: Meal, order_id: str) -> None:
             if meal.unpaid:
                 sandbox.decline_capture(order_id)
+            if meal.broke:
+                sandbox.decline_charge(order_id)
 
         sandbox.misbehave(self.seed)
         restricted = payees.restrict_some(house, sandbox, self.seed)

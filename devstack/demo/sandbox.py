@@ -6,14 +6,18 @@ from typing import Any
 import requests
 
 LATENCY_MS = 100
-PAYMENTS, TRANSFERS = "/v1/payment_intents*", "/v1/transfers"
+PAYMENTS, TRANSFERS = {"path": "/v1/payment_intents*"}, {"path": "/v1/transfers"}
+#: Without the charges of what is owed: one that left no trace is looked for for two days.
+HOLDS = {"path": "/v1/payment_intents", "param": {"capture_method": "manual"}}
+HELD = {"path": "/v1/payment_intents/*"}
 #: What happens to requests, and to how many of them.
 FAULTS = (
     ("drop_reply", PAYMENTS, 0.05),
     ("rate_limit", PAYMENTS, 0.04),
     ("conflict", PAYMENTS, 0.02),
     ("stored_500_after", PAYMENTS, 0.03),
-    ("stored_500_before", PAYMENTS, 0.02),
+    ("stored_500_before", HOLDS, 0.02),
+    ("stored_500_before", HELD, 0.02),
     ("drop_reply", TRANSFERS, 0.03),
 )
 TIMEOUT = 10.0
@@ -41,15 +45,21 @@ class Sandbox:
         """Think as long as a bank, and fail as often as FAULTS says from now on."""
         settings = {"latency_ms": LATENCY_MS, "seed": seed}
         requests.put(f"{self._url}/settings", json=settings, timeout=TIMEOUT).raise_for_status()
-        for kind, path, probability in FAULTS:
-            self._post(
-                "faults", kind=kind, match={"path": path}, probability=probability, times=None
-            )
+        for kind, match, probability in FAULTS:
+            self._post("faults", kind=kind, match=match, probability=probability, times=None)
 
     def decline_capture(self, order_id: str) -> None:
         """The card says no when this order's money is to be taken."""
         self._post(
             "faults", kind="decline_capture", match={"metadata": {"order_id": order_id}}, times=None
+        )
+
+    def decline_charge(self, order_id: str) -> None:
+        """The saved card says no too, when what this order owes is to be charged anew."""
+        match = {"path": "/v1/payment_intents", "param": {"off_session": True},
+                 "metadata": {"order_id": order_id}}  # fmt: skip
+        self._post(
+            "faults", kind="refuse", status=402, code="card_declined", match=match, times=None
         )
 
     def behave(self) -> None:

@@ -49,6 +49,8 @@ SELECT EXISTS (SELECT FROM orders_order
 _OUTCOMES = """
 SELECT o.status,
        CASE WHEN o.status = 'COMPLETED_UNPAID' THEN 'card declined after the delivery'
+            WHEN o.status <> 'CANCELLED' AND p.status = 'CAPTURED' AND p.released_at IS NOT NULL
+            THEN 'card declined after the delivery, then paid'
             WHEN o.status <> 'CANCELLED' THEN ''
             WHEN c.facts ->> 'by' = 'timeout' THEN 'no runner in time'
             WHEN c.id IS NOT NULL

@@ -29,13 +29,15 @@ def authorize(key: str, params: dict[str, Any]) -> Reply:
 
     https://docs.stripe.com/api/payment_intents/create
     """
-    return ask(
-        lambda: client().v1.payment_intents.create(
-            params,  # type: ignore[arg-type]
-            {"idempotency_key": key},
-        ),
-        _held,
-    )
+    return ask(partial(_create, key, params), _held)
+
+
+def charge(key: str, params: dict[str, Any]) -> Reply:
+    """Create and confirm a PaymentIntent that takes the money at once, its customer not there.
+
+    https://docs.stripe.com/payments/save-during-payment#charge-saved-payment-method
+    """
+    return ask(partial(_create, key, params), _charged)
 
 
 def capture(key: str, params: dict[str, Any]) -> Reply:
@@ -77,18 +79,12 @@ def find_authorization(params: dict[str, Any], operation_id: str, since: datetim
     https://docs.stripe.com/api/payment_intents/list
     """
 
-    def read() -> Any:
-        page = client().v1.payment_intents.list(
-            {
-                "customer": params["customer"],
-                "created": {"gte": int(since.timestamp()) - 60},
-                "limit": 100,
-                "expand": ["data.latest_charge"],
-            }
-        )
-        return made_by(operation_id, page.auto_paging_iter())
+    return look(partial(_made_since, since, params, operation_id), _held)
 
-    return look(read, _held)
+
+def find_charge(params: dict[str, Any], operation_id: str, since: datetime) -> Reply:
+    """Look for what a charge created, as for an authorization."""
+    return look(partial(_made_since, since, params, operation_id), _charged)
 
 
 def client_secret(intent: str) -> str:
@@ -117,6 +113,25 @@ def find_void(params: dict[str, Any], operation_id: str, since: datetime) -> Rep
 _FEE = "latest_charge.balance_transaction"
 
 
+def _create(key: str, params: dict[str, Any]) -> Any:
+    return client().v1.payment_intents.create(
+        params,  # type: ignore[arg-type]
+        {"idempotency_key": key},
+    )
+
+
+def _made_since(since: datetime, params: dict[str, Any], operation_id: str) -> Any:
+    page = client().v1.payment_intents.list(
+        {
+            "customer": params["customer"],
+            "created": {"gte": int(since.timestamp()) - 60},
+            "limit": 100,
+            "expand": [f"data.{_FEE}"],
+        }
+    )
+    return made_by(operation_id, page.auto_paging_iter())
+
+
 def _find_capture(params: dict[str, Any]) -> Reply:
     return look(
         lambda: client().v1.payment_intents.retrieve(params["payment_intent"], {"expand": [_FEE]}),
@@ -138,6 +153,16 @@ def _held(intent: stripe.PaymentIntent) -> Reply:
             code=intent.status,
             message="The card's owner is asked to confirm the payment.",
         )
+    return _not_paid(intent) or _unexpected(intent, "requires_capture")
+
+
+def _charged(intent: stripe.PaymentIntent) -> Reply:
+    if intent.status == "succeeded":
+        return _captured(intent.amount, intent)
+    return _not_paid(intent) or _unexpected(intent, "succeeded")
+
+
+def _not_paid(intent: stripe.PaymentIntent) -> Reply | None:
     error = intent.last_payment_error
     if intent.status == "processing" or (intent.status == "requires_payment_method" and not error):
         told = f"{intent.id} is {intent.status}."
@@ -150,7 +175,7 @@ def _held(intent: stripe.PaymentIntent) -> Reply:
             message=(error and error.message) or "The payment was not accepted.",
             may_be_confirmed=intent.status == "requires_payment_method",
         )
-    return _unexpected(intent, "requires_capture")
+    return None
 
 
 def _captured(amount: int, intent: stripe.PaymentIntent) -> Reply:

@@ -2,13 +2,14 @@
 
 from sagas.engine.definition import Saga, step
 from sagas.engine.participant import Retry, SagaMistake, participant, remote_participant
-from sagas.engine.results import Again, Unknown, Waiting
+from sagas.engine.results import Again, Unkept, Unknown, Waiting
 
 __all__ = [
     "Again",
     "Retry",
     "Saga",
     "SagaMistake",
+    "Unkept",
     "Unknown",
     "Waiting",
     "participant",

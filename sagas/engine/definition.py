@@ -9,6 +9,7 @@ from typing import Any, get_type_hints
 from sagas.engine import facts as factual
 from sagas.engine.checks import check
 from sagas.engine.participant import Participant, SagaMistake
+from sagas.engine.results import Unkept
 
 
 @dataclass(frozen=True)
@@ -40,9 +41,10 @@ def step(
 
 @dataclass(frozen=True)
 class Promise:
-    """What must be true when a run ends: a function that returns the difference in minor units."""
+    """What must be true when a run ends: a function that returns the difference in minor units, or
+    an Unkept that says more about it."""
 
-    function: Callable[..., int]
+    function: Callable[..., int | Unkept]
     needs: Mapping[str, Any] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -50,12 +52,22 @@ class Promise:
         needs = {k: v for k, v in hints.items() if k not in {"return", "completed"}}
         object.__setattr__(self, "needs", needs)
 
-    def difference(self, facts: Mapping[str, Any], *, completed: bool) -> int:
-        """0 when the promise is kept, else how many minor units are out of place. A run undone
-        before it knew what it would promise has promised nothing."""
+    def unkept(self, facts: Mapping[str, Any], *, completed: bool) -> Unkept | None:
+        """None when the promise is kept, else what is out of place. A run undone before it knew
+        what it would promise has promised nothing."""
         if not completed and not self.needs.keys() <= facts.keys():
-            return 0
-        return self.function(**factual.arguments(self.needs, facts), completed=completed)
+            return None
+        found = self.function(**factual.arguments(self.needs, facts), completed=completed)
+        if isinstance(found, Unkept):
+            return found
+        if not found:
+            return None
+        what = "done" if completed else "undone"
+        return Unkept(
+            abs(found),
+            f"everything is {what}, yet {found} minor units are out of place",
+            "Compare the order's journals with its operations: manage.py verify_books.",
+        )
 
 
 class Saga:
@@ -72,7 +84,7 @@ class Saga:
         name: str,
         *steps: Step,
         given: Any,
-        promise: Callable[..., int] | None = None,
+        promise: Callable[..., int | Unkept] | None = None,
         stake: str | None = None,
     ) -> None:
         self.name = name

@@ -127,7 +127,8 @@ def terminate(run: Run, saga: Saga, told: Told) -> list[str]:
     """End a run that stands still, doing and undoing nothing more."""
     _must(bool(run.paused) or run.status == RunStatus.PARKED, "Pause it first: it is on its way.")
     _nobody_calls(run)
-    out = abs(saga.promise.difference(run.facts, completed=False)) if saga.promise else 0
+    unkept = saga.promise.unkept(run.facts, completed=False) if saga.promise else None
+    out = unkept.amount if unkept else 0
     money = formatted(out, run.currency or str(run.facts.get("currency", "")))
     if out and not told.even_so:
         raise NotNow(f"{money} would be left out of place: settle it first, or say so explicitly.")

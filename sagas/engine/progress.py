@@ -76,16 +76,9 @@ def end(run: Run, saga: Saga, status: RunStatus) -> None:
         park(run, saga, run.reason, "Settle what the failed compensation left by hand.")
         return
     completed = status == RunStatus.COMPLETED
-    difference = saga.promise.difference(run.facts, completed=completed) if saga.promise else 0
-    if difference:
-        what = "done" if completed else "undone"
-        park(
-            run,
-            saga,
-            f"everything is {what}, yet {difference} minor units are out of place",
-            "Compare the order's journals with its operations: manage.py verify_books.",
-            abs(difference),
-        )
+    unkept = saga.promise.unkept(run.facts, completed=completed) if saga.promise else None
+    if unkept:
+        park(run, saga, unkept.reason, unkept.remedy, unkept.amount)
         return
     run.status = status
     run.wake_at = None

@@ -31,6 +31,15 @@ class Again:
     """That call is settled but the step needs another: prepare once more, now."""
 
 
+@dataclass(frozen=True)
+class Unkept:
+    """A promise that does not hold: by how many minor units, why, and what a person can do."""
+
+    amount: int
+    reason: str
+    remedy: str
+
+
 #: A `record` returns facts, or one of these. A refusal is returned, not raised: raising would
 #: roll back the very outcome that was just learnt.
 Result = Mapping[str, Any] | Refused | Unknown | Waiting | Again

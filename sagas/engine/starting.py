@@ -10,7 +10,7 @@ from django.db import transaction
 from campusg.errors import Conflict
 from campusg.ids import new_id
 from sagas.engine import facts as factual
-from sagas.engine import progress, store
+from sagas.engine import hands, progress, store
 from sagas.engine.definition import Saga
 from sagas.engine.local import do
 from sagas.engine.publishing import publish
@@ -86,6 +86,20 @@ def announce(name: str) -> int:
     locks: it takes those of the runs, which come first everywhere else."""
     waiting = Run.objects.filter(waits_for=name, status__in=ACTIVE).values_list("id", flat=True)
     return sum(signal(run_id, name) for run_id in waiting)
+
+
+def conclude(saga: str, key: str, why: str) -> bool:
+    """End the run that is parked only because its promise did not hold, if it holds by now."""
+    with transaction.atomic():
+        parked = Run.objects.filter(saga=saga, key=key, status=RunStatus.PARKED).first()
+        run = store.lock_run(parked.pk) if parked else None
+        table = Saga.registry[saga]
+        if run is None or run.status != RunStatus.PARKED or run.fingerprint != table.fingerprint:
+            return False
+        if run.position <= table.length:
+            return False
+        hands.resume(run, table, hands.Told(why))
+        return run.status == RunStatus.COMPLETED
 
 
 def compensate(run_id: UUID, reason: str) -> Run:

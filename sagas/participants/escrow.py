@@ -2,10 +2,11 @@
 
 from uuid import UUID
 
+from campusg.money import formatted
 from escrow import errors, services
 from escrow.services import Held, PaidFor, Released
 from payments.services import paid_by_card
-from sagas.engine import participant
+from sagas.engine import Unkept, participant
 from scheduler import services as scheduler
 
 
@@ -125,6 +126,19 @@ def settle(
     )
 
 
+@participant()
+def settle_claim(
+    *, order_id: UUID, collected: int, collection_fee: int, collection_id: UUID | None
+) -> Released:
+    """Book who has settled what the customer owed: the card after all, or the platform."""
+    return services.settle_claim(
+        order_id=order_id,
+        collected=collected,
+        stripe_fee=collection_fee,
+        operation_id=collection_id,
+    )
+
+
 #: Whose account a leg is paid from.
 _PAYABLE = {"restaurant": "restaurant_payable", "runner": "runner_payable"}
 
@@ -203,14 +217,35 @@ def settled(*, order_id: UUID, total: int, completed: bool) -> int:
     return services.unsettled(order_id=order_id, total=total, completed=completed)
 
 
-def paid_on(*, order_id: UUID, total: int, completed: bool) -> int:
-    """Completed: the card paid the total, and all of it is owed to its payees. Compensated: the
-    total still stands in escrow."""
+def paid_on(*, order_id: UUID, total: int, currency: str, completed: bool) -> int | Unkept:
+    """Completed: the card, or else the platform, paid the total, and all of it is owed to its
+    payees. Compensated: the total still stands in escrow."""
     if not completed:
         return services.unsettled(order_id=order_id, total=total, completed=True)
-    paid = paid_by_card(order_id=order_id)
+    if claimed := services.claimed(order_id=order_id):
+        return _owed_by_customer(order_id, claimed, currency)
+    paid = paid_by_card(order_id=order_id) + services.subsidised(order_id=order_id)
     passed_on = services.settled_after_completion(order_id=order_id, captured=paid)
     return max(total - paid, passed_on)
+
+
+def claim_settled(*, order_id: UUID, total: int, currency: str, completed: bool) -> int | Unkept:
+    """Completed: as `paid_on`. Compensated: the customer owes the total as before."""
+    if completed:
+        return paid_on(order_id=order_id, total=total, currency=currency, completed=True)
+    return total - services.claimed(order_id=order_id)
+
+
+def _owed_by_customer(order_id: UUID, claimed: int, currency: str) -> Unkept:
+    amount = formatted(claimed, currency)
+    return Unkept(
+        claimed,
+        f"The card refused {amount} after the delivery; the customer owes it",
+        f"Settle the claim (POST /api/orders/{order_id}/settle, the order's page in the admin, or"
+        f" manage.py saga start settle_claim): paid_by=card charges {amount} to the saved card once"
+        f" more, paid_by=platform pays restaurant and runner and books {amount} as subsidy. This"
+        " run then ends by itself.",
+    )
 
 
 def paid_in_part(

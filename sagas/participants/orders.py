@@ -97,6 +97,18 @@ def mark_completed(*, order_id: UUID, captured: int) -> None:
     services.mark_completed(order_id=order_id, paid=captured > 0)
 
 
+@participant(refuses=(errors.OrderMoved, errors.UnknownOrder, errors.UnknownPayer))
+def claim_of(*, order_id: UUID, paid_by: str) -> Completing:
+    """See to it that the customer still owes us the order, and whose money it is."""
+    return services.claim_of(order_id=order_id, paid_by=paid_by)
+
+
+@participant()
+def mark_paid(*, order_id: UUID) -> None:
+    """End the order: COMPLETED, though late."""
+    services.mark_paid(order_id=order_id)
+
+
 @participant(refuses=(errors.MayNotCancel, errors.OrderMoved, errors.UnknownOrder))
 def begin_cancelling(*, order_id: UUID, by: Who, reason: str) -> Cancelling:
     """Lock the order for its cancellation, if whoever asks may cancel it now."""

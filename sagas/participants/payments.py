@@ -8,7 +8,8 @@ from uuid import UUID
 from campusg.errors import Refused
 from orders import services as orders
 from orders.errors import OrderMoved
-from payments import payouts, refunds, services
+from payments import claims, payouts, refunds, services
+from payments.claims import Collected
 from payments.errors import (
     NothingHeld,
     NothingToRefund,
@@ -26,8 +27,8 @@ from payments.refunds import Refunded, Settled
 from payments.services import Authorized, Captured
 from sagas.engine import Retry, Unknown, Waiting, participant, remote_participant
 from sagas.engine.results import Result
-from users.errors import CannotBePaid
-from users.services import payee_of
+from users.errors import CannotBePaid, NoSavedCard, NotACustomer
+from users.services import get_customer, payee_of
 
 log = logging.getLogger(__name__)
 
@@ -100,6 +101,28 @@ def capture(*, order_id: UUID, total: int) -> Call | Captured | Refused | Unknow
 
 capture.call(services.perform)
 capture.record(services.record_capture)
+
+
+@remote_participant(
+    gives=Collected, refuses=(PaymentBusy, PaymentDeclined, NotACustomer, NoSavedCard)
+)
+def collect(
+    *, order_id: UUID, paid_by: str, customer_id: UUID, total: int
+) -> Call | Collected | Refused | Unknown:
+    """Charge the saved card once more; or ask it no more, when the platform bears it."""
+    if paid_by == "platform":
+        return claims.write_off(order_id=order_id)
+    card = get_customer(customer_id=customer_id)
+    return claims.prepare_charge(
+        order_id=order_id,
+        amount=total,
+        stripe_customer=card["stripe_customer"],
+        payment_method=card["payment_method"],
+    )
+
+
+collect.call(services.perform)
+collect.record(claims.record_charge)
 
 
 @remote_participant(gives=Settled, refuses=(PaymentBusy, NothingHeld))

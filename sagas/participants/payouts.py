@@ -37,6 +37,20 @@ def start(
 
 
 @participant()
+def start_owed(
+    *,
+    order_id: UUID,
+    restaurant_id: UUID,
+    runner_id: UUID,
+    currency: str,
+    restaurant_due: int,
+    runner_due: int,
+) -> None:
+    """Pay those who had to wait until somebody settled what the customer owed."""
+    _start(order_id, restaurant_id, runner_id, currency, restaurant_due, runner_due)
+
+
+@participant()
 def start_what_is_due(
     *,
     order_id: UUID,

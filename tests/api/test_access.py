@@ -40,6 +40,7 @@ progress        PUT     401    403      403    200    404    403     403    403 
 complete        POST    401    403      403    202    404    403     403    202  403
 cancel          POST    401    202      404    409    404    403     403    202  202
 refund          POST    401    403      403    403    403    403     403    409  403
+settle          POST    401    403      403    403    403    403     403    202  403
 rate            POST    401    201      404    201    404    403     403    403  403
 restaurants     GET     401    +        +      +      +      +       +      +    +
 restaurant      GET     401    200      200    200    200    200     200    200  200
@@ -92,6 +93,7 @@ BODIES = {
     ),
     "cancel": {"reason": "changed my mind"},
     "refund": {"reason": "it was cold"},
+    "settle": {"paid_by": "card", "reason": "they rang us"},
     "rate": {"stars": 5},
     **dict.fromkeys(
         ("authorize-payment", "release-payment", "hold-escrow", "cancel-escrow"), by_hand("begun")

@@ -52,11 +52,11 @@ def delivered(customer: User, runner: User, as_far_as: OrderStatus) -> Order:
     return order
 
 
-def a_completed_order(customer: User, runner: User) -> Order:
-    """Delivered, and everybody is paid."""
+def a_completed_order(customer: User, runner: User, *, paid: bool = True) -> Order:
+    """Delivered, and everybody is paid; or, unless `paid`, nobody."""
     order = delivered(customer, runner, S.DELIVERED)
     orders.begin_completing(order_id=order.id)
-    orders.mark_completed(order_id=order.id, paid=True)
+    orders.mark_completed(order_id=order.id, paid=paid)
     order.refresh_from_db()
     return order
 
@@ -111,6 +111,7 @@ def a_world() -> World:
         | {
             "accept": delivered(customer, runner, S.CREATED).id,
             "complete": delivered(customer, runner, S.DELIVERED).id,
+            "settle": a_completed_order(customer, runner, paid=False).id,
             **dict.fromkeys(("rate", "refund"), a_completed_order(customer, runner).id),
             "cancel-saga": a_run_that_waits_for_the_card(customer).id,
             "begun": an_order(customer).id,

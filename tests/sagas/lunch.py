@@ -81,6 +81,12 @@ class Lunch(Placed):
         """The run that pays this leg."""
         return Run.objects.filter(saga="pay_out", key=f"{self.id}:{leg}").latest("started_at")
 
+    def settlement(self) -> Run:
+        """The newest run that settles what its customer owes."""
+        runs = Run.objects.filter(saga="settle_claim", key=str(self.id))
+        eventually(runs.exists)
+        return runs.latest("started_at")
+
     @property
     def status(self) -> str:
         return Order.objects.values_list("status", flat=True).get(pk=self.id)

@@ -12,7 +12,7 @@ from escrow.chart import Code
 from orders import services as orders
 from orders.models import Order
 from orders.states import DELIVERING, OrderStatus
-from payments import payouts, refunds
+from payments import claims, payouts, refunds
 from payments import services as payments
 from payments.gateway import Outcome, Reply
 from payments.models import Leg
@@ -85,6 +85,31 @@ def an_unpaid_order() -> Order:
     escrow.claim(**_parties(order))
     orders.mark_completed(order_id=order.id, paid=False)
     _ended(order, "complete_order", RunStatus.PARKED)
+    return order
+
+
+def a_settled_order(paid_by: str) -> Order:
+    """Unpaid first; then the card paid after all, or the platform did."""
+    order = an_unpaid_order()
+    if paid_by == "platform":
+        claims.write_off(order_id=order.id)
+        collected: dict[str, Any] = {"collected": 0, "stripe_fee": 0, "operation_id": None}
+    else:
+        call = claims.prepare_charge(
+            order_id=order.id, amount=order.total, stripe_customer="cus_test", payment_method="pm_2"
+        )
+        assert isinstance(call, Call)
+        claims.record_charge(call, _done("pi", charge=f"ch_{new_id().hex}", stripe_fee=81))
+        collected = {
+            "collected": order.total, "stripe_fee": 81, "operation_id": call.operation_id
+        }  # fmt: skip
+    due = escrow.settle_claim(order_id=order.id, **collected)
+    orders.mark_paid(order_id=order.id)
+    paid_out(order, due)
+    Run.objects.filter(key=str(order.id), saga="complete_order").update(
+        status=RunStatus.COMPLETED, ended_at=timezone.now()
+    )
+    _ended(order, "settle_claim")
     return order
 
 

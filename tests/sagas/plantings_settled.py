@@ -13,6 +13,7 @@ from tests.sagas.orders_at_rest import (
     a_completed_order,
     a_completing_order,
     a_created_order,
+    a_settled_order,
     an_unpaid_order,
 )
 from tests.sagas.planting import breaks, run, sql
@@ -71,9 +72,28 @@ def _a_transfer_to_somebody_else_s_account() -> None:
 @breaks("I16 captured is passed on")
 def _captured_money_that_nobody_is_owed() -> None:
     sql(
-        "UPDATE escrow_journal SET kind = 'claim' WHERE order_id = %(id)s AND kind = 'release'",
+        "UPDATE escrow_journal SET kind = 'cancel' WHERE order_id = %(id)s AND kind = 'release'",
         id=a_completed_order().id,
     )
+
+
+@breaks("I17 call that moved money is booked once")
+def _a_late_charge_that_no_book_knows() -> None:
+    sql(
+        "UPDATE escrow_journal SET operation_id = NULL WHERE order_id = %(id)s"
+        " AND kind = 'settle_claim'",
+        id=a_settled_order("card").id,
+    )
+
+
+@breaks("I13 payout follows capture", "I08 operation asks for its payment")
+def _a_payee_is_paid_though_nobody_has_settled_the_claim() -> None:
+    _an_operation_of(an_unpaid_order(), kind="transfer_runner", state="succeeded")
+
+
+@breaks("I40 unpaid order has its claim")
+def _a_claim_is_settled_in_the_books_alone() -> None:
+    escrow.settle_claim(order_id=an_unpaid_order().id, collected=0, stripe_fee=0, operation_id=None)
 
 
 @breaks("I17 call that moved money is booked once")
@@ -114,7 +134,7 @@ def _nobody_pays_the_restaurant() -> None:
     a_completed_order(paid=False)
 
 
-@breaks("I40 unpaid order has its claim")
+@breaks("I40 unpaid order has its claim", "I16 captured is passed on")
 def _what_the_customer_owes_is_put_on_the_runner() -> None:
     order = an_unpaid_order()
     sql(

@@ -22,6 +22,7 @@ from tests.sagas.orders_at_rest import (
     a_created_order,
     a_part_paid_order,
     a_refunded_order,
+    a_settled_order,
     an_unpaid_order,
     authorized,
 )
@@ -55,6 +56,8 @@ def test_orders_that_went_well_or_were_undone_break_nothing(db: None) -> None:
     a_cancelled_order()
     a_completed_order()
     an_unpaid_order()
+    a_settled_order("card")
+    a_settled_order("platform")
     a_part_paid_order()
     a_refunded_order()
     an_order()

@@ -13,7 +13,7 @@ from sagas.engine.starting import NoLiveRun, compensate
 from sagas.models import Run, RunStatus
 from sagas.pay_out import account_updated
 from tests.conftest import Worker, eventually
-from tests.makers import at_stripe, change_account
+from tests.makers import at_stripe, change_account, give_card
 from tests.sagas.lunch import DELIVERY, FOOD, PLATFORM, TOTAL, Lunch
 from users.models import Transfers
 from users.services import set_transfers
@@ -120,9 +120,15 @@ def test_a_capture_refused_after_delivery_undoes_nothing_and_calls_a_person(
 ) -> None:
     order = lunch().bring()
     order.fault("decline_capture", path=CAPTURE)
+    give_card(order.customer, "pm_card_chargeCustomerFail")
     run = order.ends(order.complete())
     assert (run.status, run.amount_at_risk) == (RunStatus.PARKED, TOTAL)
+    assert "17.72 USD" in run.reason
+    assert f"POST /api/orders/{order.id}/settle" in run.remedy
+    assert order.ends(order.settlement()).status == RunStatus.COMPENSATED
     assert order.status == OrderStatus.COMPLETED_UNPAID
+    assert order.held() == []
+    assert order.payment.status == PaymentStatus.RELEASED
     assert order.owed() == {"restaurant": FOOD, "runner": DELIVERY}
     assert order.balance(Code.CUSTOMER_CLAIM) == TOTAL
     assert "order.completed_unpaid" in order.events()
@@ -133,8 +139,10 @@ def test_a_capture_refused_after_delivery_undoes_nothing_and_calls_a_person(
 def test_a_hold_that_lapsed_before_the_delivery_ends_the_same_way(lunch: Ordered) -> None:
     order = lunch().bring()
     order.lapse()
+    give_card(order.customer, "pm_card_chargeCustomerFail")
     run = order.ends(order.complete())
     assert run.status == RunStatus.PARKED
+    assert order.ends(order.settlement()).status == RunStatus.COMPENSATED
     assert order.status == OrderStatus.COMPLETED_UNPAID
     assert order.payment.status == PaymentStatus.LAPSED
 
