@@ -12,6 +12,7 @@ from campusg.errors import Refused
 from sagas.engine import progress, store
 from sagas.engine.admission import STOP, Message, Outcome, Then, Verdict, admit, answer, go_on
 from sagas.engine.definition import Saga, saga_named
+from sagas.engine.points import Point, reach
 from sagas.models import Run, StepLog, StepState
 
 log = logging.getLogger(__name__)
@@ -26,6 +27,7 @@ def run_local(message: Message) -> Outcome:
     If a step of a batch fails, none of them happened: those before it run once more, and then it
     alone, so that log and outcome are those of the slow path.
     """
+    reach(Point.MESSAGE, message.run_id)
     deadline = time.monotonic() + BATCH_SECONDS
     alone = 0
     while True:
@@ -38,6 +40,7 @@ def run_local(message: Message) -> Outcome:
         except _StepFailed as failure:
             alone = failure.position
             continue
+        reach(Point.COMMITTED, message.run_id)
         if not more or settings.SAGA_FAST_PATH == "off" or time.monotonic() > deadline:
             return outcome
         message = Message(message.run_id, outcome.position, message.epoch)
@@ -72,6 +75,7 @@ def _batch(message: Message, *, alone: int, deadline: float) -> tuple[Outcome, b
                     break
                 at = to
             progress.advance(run, saga, to, facts, rows)
+            reach(Point.EFFECT, run.pk)
             return _went_on(go_on(run), saga, forward=forward)
     except Exception as error:
         if _connection_broke(error):
@@ -102,6 +106,7 @@ def _single(message: Message) -> tuple[Outcome, bool]:
             to = saga.after(run.position, forward=forward)
             progress.advance(run, saga, to, facts, [row])
             outcome = go_on(run)
+        reach(Point.EFFECT, run.pk)
         return _went_on(outcome, saga, forward=forward)
 
 

@@ -8,6 +8,7 @@ from kombu.exceptions import OperationalError
 
 from sagas.engine.definition import Saga, saga_named
 from sagas.engine.participant import Participant
+from sagas.engine.points import Point, reach
 from sagas.models import Run
 
 log = logging.getLogger(__name__)
@@ -55,11 +56,13 @@ def publish(run: Run, *, retry: bool = True) -> bool:
     # One argument at most: such an errback is a message of its own. With more it would run
     # inside the failing worker, unretried.
     errback = current_app.tasks["sagas.on_fail"].si(run_id).set(priority=priority)
+    reach(Point.PUBLISHING, run.pk)
     try:
         chain(*steps).apply_async(link_error=errback, retry=retry, priority=priority)
     except (OperationalError, OSError) as error:
         log.warning("run %s not published, the sweep will: %s", run_id, error)
         return False
+    reach(Point.PUBLISHED, run.pk)
     return True
 
 

@@ -13,6 +13,7 @@ from sagas.engine.definition import Saga, saga_named
 from sagas.engine.lease import LEASE_SECONDS, keeper
 from sagas.engine.local import failed, refused
 from sagas.engine.participant import RemoteParticipant, SagaMistake
+from sagas.engine.points import Point, reach
 from sagas.engine.results import RESULTS, Again, Result, Unknown, Waiting
 from sagas.models import Run, RunStatus, StepState
 
@@ -29,9 +30,12 @@ class Claim:
 
 def run_remote(message: Message) -> Outcome:
     """Run the remote step of `message`: as many calls as it needs, each with its own record."""
+    reach(Point.MESSAGE, message.run_id)
     claim = _claim(message)
     while isinstance(claim, Claim):
+        reach(Point.CLAIMED, message.run_id)
         claim = _call_and_record(claim)
+    reach(Point.RECORDED, message.run_id)
     return claim
 
 
@@ -39,6 +43,7 @@ def _call_and_record(claim: Claim) -> Claim | Outcome:
     try:
         with keeper.keep(claim.message.run_id, claim.fence):
             reply = claim.act.make_call(claim.call)
+        reach(Point.CALLED, claim.message.run_id)
         return _record(claim, reply)
     except Exception as error:
         return _broke(claim, error)
@@ -76,6 +81,7 @@ def _prepare(run: Run, saga: Saga, message: Message) -> Claim | Outcome:
     run.wake_at = run.lease_until
     run.waits_for = ""
     store.save(run)
+    reach(Point.CLAIMING, run.pk)
     return Claim(message, run.fence, act, call)
 
 
@@ -90,7 +96,9 @@ def _record(claim: Claim, reply: Any) -> Claim | Outcome:
         assert saga is not None
         if isinstance(result, Again):
             return _prepare(run, saga, claim.message)
-        return _settle(run, saga, result)
+        outcome = _settle(run, saga, result)
+        reach(Point.RECORDING, run.pk)
+        return outcome
 
 
 def _settle(run: Run, saga: Saga, result: Result) -> Outcome:

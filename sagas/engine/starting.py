@@ -13,6 +13,7 @@ from sagas.engine import facts as factual
 from sagas.engine import hands, progress, store
 from sagas.engine.definition import Saga
 from sagas.engine.local import do
+from sagas.engine.points import Point, reach
 from sagas.engine.publishing import publish
 from sagas.models import ACTIVE, LIVE, Run, RunStatus
 
@@ -40,6 +41,7 @@ def start(saga: Saga, key: str, **facts: Any) -> Run:
         run, fresh = _insert(saga, key, facts)
         if fresh:
             _lead(run, saga)
+            reach(Point.STARTING, run.pk)
             transaction.on_commit(partial(publish, run, retry=False), robust=True)
         return run
 

@@ -7,6 +7,7 @@ from django.db import connection, transaction
 from kombu.exceptions import OperationalError
 
 from sagas.engine import publishing
+from sagas.engine.points import Point, reach
 from sagas.models import ACTIVE, Run
 
 log = logging.getLogger(__name__)
@@ -76,6 +77,7 @@ def _claim(statement: str, waiting: int, limit: int) -> list[UUID]:
 def _publish(due: list[UUID]) -> int:
     published = 0
     for run in Run.objects.filter(pk__in=due, status__in=ACTIVE).order_by("id"):
+        reach(Point.SWEPT, run.pk)
         try:
             if not publishing.publish(run, retry=False):
                 break

@@ -13,6 +13,7 @@ from sagas.engine import progress, publishing, sweeping
 from sagas.engine.admission import Message, Outcome, Then
 from sagas.engine.definition import Saga
 from sagas.engine.local import run_local
+from sagas.engine.points import Point, reach
 from sagas.engine.remote import run_remote
 from sagas.models import Run, RunStatus
 
@@ -45,6 +46,7 @@ def on_fail(run_id: str) -> None:
     """The errback. It only hurries what the sweep would do: whether the run compensates was
     decided in the database, and an errback that is lost or called twice changes nothing. A task
     that raises again and again is left to the sweep and its back-off."""
+    reach(Point.ERRBACK, UUID(run_id))
     just_turned = Run.objects.filter(
         pk=run_id, status=RunStatus.COMPENSATING, changed_at__gt=Now() - progress.GRACE
     )

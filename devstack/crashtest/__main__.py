@@ -1,0 +1,131 @@
+"""Inside the stack: play every cell, bring everything to rest, judge. `manage.py saga_crashtest`
+starts this with the servers' addresses."""
+
+import argparse
+import os
+import sys
+import time
+from pathlib import Path
+
+import django
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "devstack.crashtest.settings")
+django.setup()
+
+from devstack.crashtest import cells, judging, matrix  # noqa: E402
+from devstack.crashtest.cells import Cell, Harm  # noqa: E402
+from devstack.crashtest.driver import Driver  # noqa: E402
+from devstack.crashtest.harming import BROKE, UNTOUCHED, harm  # noqa: E402
+from devstack.crashtest.judging import Story  # noqa: E402
+from devstack.crashtest.matrix import FAIL, NOT_REACHED, OK, Verdict  # noqa: E402
+from devstack.crashtest.scenes import SCENES, Campus, Scene  # noqa: E402
+from sagas.engine.points import Point  # noqa: E402
+
+QUIET_WITHIN = 120.0  # seconds
+
+
+def main() -> int:
+    """Exit codes: 0 every cell ended right, 1 one did not, 2 there is no such cell."""
+    options = _options()
+    wanted = _wanted(options)
+    if not wanted:
+        print(f"There is no cell {options.cell or options.sagas}.", file=sys.stderr)
+        return 2
+    driver, campus = Driver(), Campus(options.folder)
+    campus.seed()
+    campus.open(driver)
+    begun = time.monotonic()
+    verdicts = _judged(wanted, campus, driver)
+    print(matrix.printed(verdicts, options.seed))
+    wrong = judging.books()
+    print(f"\nseed {options.seed}, {time.monotonic() - begun:.0f} s")
+    print("\n".join(wrong) if wrong else "verify_books: 0 violations")
+    print(matrix.last_line(verdicts))
+    return 1 if wrong or any(one.word == FAIL for one in verdicts) else 0
+
+
+def _judged(wanted: list[Cell], campus: Campus, driver: Driver) -> list[Verdict]:
+    """Harm first, all of it; then let the sweep bring everything to rest at once; then look."""
+    undisturbed = _undisturbed(wanted, campus, driver)
+    played: list[tuple[Cell, Scene, int, str]] = []
+    for number, cell in enumerate(wanted, 1):
+        scene = SCENES[cell.scene](campus)
+        played.append((cell, scene, *harm(cell, scene)))
+        _progress(number, len(wanted))
+    driver.quiet(QUIET_WITHIN)
+    at_stripe = judging.at_stripe()
+    stories = {
+        scene.order_id: judging.story(scene.order_id, at_stripe) for _, scene, _, _ in played
+    }
+    return [
+        _verdict(cell, code, said, stories[scene.order_id], undisturbed[_ending(cell)])
+        for cell, scene, code, said in played
+    ]
+
+
+def _undisturbed(wanted: list[Cell], campus: Campus, driver: Driver) -> dict[str, Story]:
+    """How each scene ends when nothing is harmed: gone through, turned round, or never begun."""
+    scenes: dict[str, Scene] = {}
+    for cell in wanted:
+        if _ending(cell) in scenes:
+            continue
+        scene = scenes[_ending(cell)] = SCENES[cell.scene](campus)
+        if cell.point is Point.STARTING:
+            continue
+        run_id = scene.begin()
+        if cell.turns:
+            driver.turn(run_id)
+        driver.deliver(run_id)
+    driver.quiet(QUIET_WITHIN)
+    at_stripe = judging.at_stripe()
+    return {name: judging.story(scene.order_id, at_stripe) for name, scene in scenes.items()}
+
+
+def _ending(cell: Cell) -> str:
+    if cell.point is Point.STARTING:
+        return f"{cell.scene}, never begun"
+    return f"{cell.scene}, turned round" if cell.turns else cell.scene
+
+
+def _verdict(cell: Cell, code: int, said: str, story: Story, undisturbed: Story) -> Verdict:
+    if code == BROKE:
+        return Verdict(cell, FAIL, said.strip())
+    differences = story.differences(undisturbed)
+    if differences:
+        return Verdict(cell, FAIL, "; ".join(differences))
+    if code == UNTOUCHED:
+        return Verdict(cell, NOT_REACHED, _reason(cell))
+    return Verdict(cell, OK)
+
+
+def _reason(cell: Cell) -> str:
+    if cell.harm is Harm.DROP or cell.point in (Point.CLAIMED, Point.CALLED, Point.RECORDING):
+        return f"{cell.row[0]} {cell.row[1]}: nothing had to be called"
+    return f"{cell.row[0]} {cell.row[1]}: never came to {cell.point}"
+
+
+def _wanted(options: argparse.Namespace) -> list[Cell]:
+    if options.cell:
+        one = cells.named(options.cell)
+        return [one] if one else []
+    wanted = cells.cells(cells.scenes_of(options.sagas))
+    return cells.sample(wanted, options.sample, options.seed) if options.sample else wanted
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="manage.py saga_crashtest", description=__doc__)
+    parser.add_argument("sagas", nargs="*")
+    parser.add_argument("--cell", default="")
+    parser.add_argument("--sample", type=int, default=0)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--folder", type=Path, required=True)
+    return parser.parse_args()
+
+
+def _progress(number: int, total: int) -> None:
+    if sys.stderr.isatty() or number % 100 == 0:
+        print(f"\r{number} of {total} cells", end="" if number < total else "\n", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
