@@ -1,6 +1,6 @@
 # CampusG. `make demo` shows it, `make test` proves it; both install what they need into .venv.
 .DEFAULT_GOAL := help
-.PHONY: help demo up test test-stripe races chaos-events check bench lock clean
+.PHONY: help demo up test test-stripe races chaos-events check bench lock clean crashtest
 
 PYTHON ?= python3
 VENV := .venv
@@ -32,6 +32,9 @@ races: $(READY)  ## Every race 200 times over, where `make test` runs 20 rounds.
 
 chaos-events: $(READY)  ## Kill relay and consumer every 2 s through the events of 5 000 orders, then count.
 	@CHAOS_ORDERS=5000 CHAOS_EVERY=2 $(BIN)/python -m pytest tests/events/test_chaos.py -q $(ARGS)
+
+crashtest: $(READY)  ## Every saga x step x point at which a process may die, then the proof (10 minutes).
+	@$(BIN)/python manage.py saga_crashtest $(ARGS)
 
 check: $(READY)  ## Lint, types, who imports whom, migrations, deployment settings, generated docs.
 	$(BIN)/ruff check .

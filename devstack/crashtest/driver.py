@@ -17,7 +17,7 @@ from sagas.engine.tasks import on_fail
 from sagas.models import ACTIVE, Run
 
 # There is no queue to be long, and the transport in memory has no way to tell.
-publishing.queue_length = lambda: 0
+publishing.queue_length = lambda **_: 0
 
 
 @dataclass(frozen=True)

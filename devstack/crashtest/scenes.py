@@ -123,6 +123,13 @@ class Campus:
         self._lived(self.by_hand(order_id, "authorize_payment"))
         return order_id
 
+    def call_off(self, order_id: UUID) -> None:
+        """End an order that was brought halfway by hand, and that no run will end."""
+        with transaction.atomic():
+            orders.cancel(order_id=order_id, reason="The crash test is over.")
+        for saga in ("release_payment", "cancel_escrow"):
+            self._lived(self.by_hand(order_id, saga))
+
     def _lived(self, scene: Scene) -> UUID:
         self.driver.deliver(scene.begin())
         self.driver.catch_up()
@@ -147,6 +154,7 @@ SCENES: dict[str, Callable[[Campus], Scene]] = {
     ),
     "refund_order": lambda c: c.of(c.brought_to(S.COMPLETED), "refund_order", reason="crash test"),
     "pay_out": lambda c: c.owed(),
+    "end_overdue": lambda c: c.of(c.brought_to(S.DELIVERED), "end_overdue", reason="crash test"),
     "authorize_payment": lambda c: c.by_hand(c.unheld(), "authorize_payment"),
     "hold_escrow": lambda c: c.by_hand(c.authorized(), "hold_escrow"),
     "release_payment": lambda c: c.by_hand(c.authorized(), "release_payment"),
