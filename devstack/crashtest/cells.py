@@ -80,8 +80,8 @@ def cells(scenes: list[str]) -> list[Cell]:
 
 def named(name: str) -> Cell | None:
     """The cell of that name, if there is one."""
-    scene = name.partition(":")[0]
-    return next((cell for cell in cells([scene]) if cell.name == name), None)
+    scene = [name.partition(":")[0]]
+    return next((one for one in cells([*SCENES.keys() & scene]) if one.name == name), None)
 
 
 def sample(all_cells: list[Cell], count: int, seed: int) -> list[Cell]:

@@ -16,9 +16,6 @@ from sagas.engine.starting import compensate
 from sagas.engine.tasks import on_fail
 from sagas.models import ACTIVE, Run
 
-# There is no queue to be long, and the transport in memory has no way to tell.
-publishing.queue_length = lambda **_: 0
-
 
 @dataclass(frozen=True)
 class At:
@@ -36,6 +33,8 @@ class Driver:
         self.at: At | None = None
         self._published: deque[UUID] = deque()
         listen(self.hear)
+        # There is no queue to be long, and the transport in memory has no way to tell.
+        publishing.queue_length = lambda **_: 0
 
     def hear(self, point: Point, run_id: UUID) -> None:
         """What was published waits to be delivered. Cells listen for more."""

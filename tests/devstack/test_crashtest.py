@@ -56,7 +56,7 @@ def test_a_sample_of_all_cells_ends_as_if_nobody_had_disturbed_it(tmp_path: Path
 def test_a_cell_that_is_not_there_is_told_at_once(tmp_path: Path) -> None:
     done = crashtest("--cell=create_order:do:99:any:die", f"--state-dir={tmp_path}")
     assert done.returncode == 2
-    assert "There is no cell" in done.stderr
+    assert "There is no cell or saga" in done.stderr
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from devstack.crashtest import cells
 from devstack.errors import StackError
 from devstack.foreground import until_told_to_stop
 from devstack.stack import DEFAULT_FOLDER, Stack
@@ -32,6 +33,10 @@ class Command(BaseCommand):
         parser.add_argument("--state-dir", type=Path, default=DEFAULT_FOLDER / "crashtest")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        known = cells.named(options["cell"]) if options["cell"] else True
+        if not known or not cells.scenes_of(options["sagas"]):
+            wrong = options["cell"] or " ".join(options["sagas"])
+            raise CommandError(f"There is no cell or saga {wrong}.", returncode=2)
         for name in ("STRIPE_API_BASE", "STRIPE_SECRET_KEY"):
             os.environ.pop(name, None)
         code = 130
