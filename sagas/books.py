@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -11,6 +11,7 @@ from typing import Any
 
 from django.db import connection, transaction
 
+from events.registry import consumers
 from sagas.engine import Saga
 
 ROWS_SHOWN = 20
@@ -24,6 +25,11 @@ class Invariant:
     name: str
     sentence: str
     sql: str
+
+    @property
+    def number(self) -> str:
+        """Its short name, such as `I07`."""
+        return self.name.split()[0]
 
 
 @dataclass(frozen=True)
@@ -53,12 +59,21 @@ def snapshot() -> Iterator[None]:
         yield
 
 
-def violations() -> list[Violation]:
-    """Ask everything inside the caller's transaction; empty when all is right."""
-    lengths = {saga.name: saga.length for saga in Saga.registry.values()}
+def violations(only: Collection[str] = ()) -> list[Violation]:
+    """Ask everything, or those of `only` by their numbers (`I07`), inside the caller's transaction;
+    empty when all is right. Raises LookupError for a number that there is not."""
+    numbers = {invariant.number: invariant for invariant in invariants()}
+    if unknown := set(only) - set(numbers):
+        raise LookupError(f"There is no {', '.join(sorted(unknown))}: {', '.join(numbers)}.")
+    asked = [numbers[number] for number in only] or invariants()
+    known = {
+        "campusg.saga_lengths": {saga.name: saga.length for saga in Saga.registry.values()},
+        "campusg.consumers": [consumer.name for consumer in consumers()],
+    }
     with connection.cursor() as cursor:
-        cursor.execute("SELECT set_config('campusg.saga_lengths', %s, true)", [json.dumps(lengths)])
-    return list(filter(None, map(_judged, invariants())))
+        for setting, value in known.items():
+            cursor.execute("SELECT set_config(%s, %s, true)", [setting, json.dumps(value)])
+    return list(filter(None, map(_judged, asked)))
 
 
 def _judged(invariant: Invariant) -> Violation | None:

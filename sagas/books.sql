@@ -355,6 +355,36 @@ SELECT o.id AS order_id, o.status, o.version, told.latest, told.changes
            delivered_at, completing_at, completed_at, completed_unpaid_at, cancelling_at,
            cancelled_at);
 
+-- name: I24 outbox is being drained
+-- No event waits for a relay longer than a minute.
+SELECT id AS event_id, type, created_at
+  FROM events_outboxevent
+ WHERE published_at IS NULL AND created_at < now() - interval '60 s';
+
+-- name: I25 every consumer handled every published event
+-- Five minutes after an event was published each consumer has it in its inbox. A dead letter counts
+-- until it is redriven; what is older than a week Kafka no longer has.
+SELECT b.id AS event_id, b.type, c.name AS consumer, b.published_at
+  FROM events_outboxevent b
+ -- Which consumers there are only the settings know; in psql this is empty.
+ CROSS JOIN jsonb_array_elements_text(
+       coalesce(nullif(current_setting('campusg.consumers', true), ''), '[]')::jsonb) c (name)
+ WHERE b.published_at BETWEEN now() - interval '7 days' AND now() - interval '5 minutes'
+   AND NOT EXISTS (SELECT FROM events_inboxevent i
+                    WHERE i.event_id = b.id AND i.consumer = c.name);
+
+-- name: I26 webhooks processed
+-- No event of Stripe's is left lying for five minutes after it, or its next try, was due.
+SELECT id AS event_id, type, object_id, tries, received_at, next_try_at
+  FROM payments_stripeevent
+ WHERE state = 'received'
+   AND coalesce(next_try_at, received_at) < now() - interval '5 minutes'
+   AND coalesce(busy_until, received_at) < now() - interval '5 minutes';
+
+-- name: I27 no stuck idempotency key
+-- A client's key is written with its answer, in one transaction: none is without.
+SELECT id AS key_id, route, key, created_at FROM api_idempotencykey WHERE status_code IS NULL;
+
 -- name: I28 one currency per order
 -- Payment, operations, hold and entries of an order are in the order's currency.
 SELECT DISTINCT o.id AS order_id, o.currency, x.what, x.currency AS other
@@ -368,6 +398,18 @@ SELECT DISTINCT o.id AS order_id, o.currency, x.what, x.currency AS other
         SELECT j.order_id, e.currency, 'entry'
           FROM escrow_journal j JOIN escrow_entry e ON e.journal_id = j.id) x
     ON x.order_id = o.id AND x.currency <> o.currency;
+
+-- name: I29 manual money has reason and person
+-- Whoever moved money by hand, or acted on a run, is known and has said why.
+SELECT 'run' AS what, r.id::text, r.saga AS act
+  FROM sagas_run r
+ WHERE r.saga IN ('authorize_payment', 'hold_escrow', 'capture_payment', 'release_escrow',
+                  'release_payment', 'cancel_escrow')
+   AND (coalesce(r.facts ->> 'reason', '') = '' OR coalesce(r.facts ->> 'by_user_id', '') = '')
+ UNION ALL
+SELECT 'act', a.id::text, a.name
+  FROM sagas_action a
+ WHERE trim(a.reason) = '' OR a.actor = '';
 
 -- name: I30 no card number at rest
 -- Nothing that is kept looks like a card number; the digits inside a UUID don't count.

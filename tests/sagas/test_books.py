@@ -1,10 +1,11 @@
 """The auditor finds every planted wrong, names it rightly, and leaves healthy books alone."""
 
+import json
 import re
 from collections import Counter
 
 import pytest
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 from django.db import InternalError, connection, transaction
 from django.utils import timezone
 
@@ -13,9 +14,10 @@ from escrow import services as escrow
 from orders.states import edges
 from payments import services as payments
 from sagas import books
+from sagas.manual import BY_HAND
 from sagas.models import Run, RunStatus
 from tests.factories import an_order
-from tests.sagas import plantings, plantings_settled  # noqa: F401  (each registers its own)
+from tests.sagas import plantings, plantings_late, plantings_settled  # noqa: F401  (each registers its own)
 from tests.sagas.orders_at_rest import (
     a_cancelled_order,
     a_completed_order,
@@ -109,6 +111,16 @@ def test_the_edges_in_the_sql_are_those_of_the_code() -> None:
     assert set(re.findall(r"\('(\w+)', '(\w+)'\)", walk.sql)) == set(edges())
 
 
+def test_the_acts_by_hand_in_the_sql_are_those_of_the_code() -> None:
+    (by_hand,) = [i for i in books.invariants() if i.name.startswith("I29")]
+    listed = re.findall(r"'(\w+)'", by_hand.sql.partition("AND")[0].partition("IN")[2])
+    assert set(listed) == {saga.name for saga in BY_HAND}
+
+
+def test_all_thirty_two_of_the_reference_are_asked() -> None:
+    assert {f"I{n:02}" for n in range(1, 33)} <= {i.number for i in books.invariants()}
+
+
 def test_the_audit_sees_one_moment_and_can_change_nothing(committed_db: None) -> None:
     with books.snapshot(), connection.cursor() as cursor:
         cursor.execute("SHOW transaction_isolation")
@@ -133,6 +145,10 @@ def test_the_command_tells_the_rows_and_fails_until_they_are_mended(
             call_command("verify_books")
         told = capsys.readouterr().out
         assert exit_.value.code == 1
+        with pytest.raises(SystemExit):
+            call_command("verify_books", "--only", "E01", "--json")
+        (machines,) = json.loads(capsys.readouterr().out)
+        assert (machines["name"], machines["count"]) == ("E01 ended run is at rest", 22)
         assert told.startswith("E01 ended run is at rest: 22 rows\n  A completed or compensated")
         assert told.count("run_id=") == books.ROWS_SHOWN
         assert "… and 2 more" in told
@@ -140,5 +156,8 @@ def test_the_command_tells_the_rows_and_fails_until_they_are_mended(
         mine.update(ended_at=timezone.now())
         call_command("verify_books")
         assert capsys.readouterr().out == "0 violations\n"
+        with pytest.raises(CommandError, match="There is no I99") as wrong:
+            call_command("verify_books", "--only", "I99")
+        assert wrong.value.returncode == 2
     finally:
         mine.delete()

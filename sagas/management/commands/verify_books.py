@@ -1,8 +1,10 @@
 """`manage.py verify_books`: is every cent where it should be? Safe on a system at work."""
 
+import json
+from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 
 from sagas import books
 
@@ -11,12 +13,23 @@ class Command(BaseCommand):
     help = "Run every invariant; print `0 violations`, or the rows that break one and exit with 1."
     requires_system_checks: list[str] = []
 
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Which, and for whom."""
+        parser.add_argument("--only", action="append", default=[], metavar="I07", help="this one")
+        parser.add_argument("--json", action="store_true", help="for machines")
+
     def handle(self, *args: Any, **options: Any) -> None:
-        with books.snapshot():
-            found = books.violations()
-        for violation in found:
-            self._tell(violation)
-        self.stdout.write(_counted(len(found), "violation"))
+        try:
+            with books.snapshot():
+                found = books.violations(options["only"])
+        except LookupError as error:
+            raise CommandError(str(error), returncode=2) from error
+        if options["json"]:
+            self.stdout.write(json.dumps([_as_json(one) for one in found], default=str))
+        else:
+            for violation in found:
+                self._tell(violation)
+            self.stdout.write(_counted(len(found), "violation"))
         if found:
             raise SystemExit(1)
 
@@ -32,3 +45,12 @@ class Command(BaseCommand):
 
 def _counted(count: int, noun: str) -> str:
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def _as_json(violation: books.Violation) -> dict[str, Any]:
+    return {
+        "name": violation.invariant.name,
+        "sentence": violation.invariant.sentence,
+        "count": violation.count,
+        "rows": violation.rows,
+    }
