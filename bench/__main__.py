@@ -17,7 +17,7 @@ from bench.site import open_site
 from devstack.errors import StackError
 from devstack.foreground import until_told_to_stop
 
-NAMES = ("local_steps", "create_order", "scheduler")
+NAMES = ("local_steps", "create_order", "scheduler", "events")
 
 
 def main() -> int:
@@ -55,10 +55,16 @@ def _options() -> argparse.Namespace:
 def _benchmark(name: str) -> Any:
     """Imported late: what they import needs Django, and that needs the servers' addresses."""
     from bench.create_order import create_order
+    from bench.events import events
     from bench.local_steps import local_steps
     from bench.scheduler import scheduler
 
-    return {"local_steps": local_steps, "create_order": create_order, "scheduler": scheduler}[name]
+    return {
+        "local_steps": local_steps,
+        "create_order": create_order,
+        "scheduler": scheduler,
+        "events": events,
+    }[name]
 
 
 def _about() -> dict[str, str]:

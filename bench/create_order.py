@@ -134,7 +134,9 @@ class Phone:
         return UUID(json.loads(said)["order"]["id"])
 
 
-def steadily(site: Site, port: int, posts: Sequence[Post]) -> tuple[Latency, Latency]:
+def steadily(
+    site: Site, port: int, posts: Sequence[Post], orders: int = PER_SECOND * SECONDS
+) -> tuple[Latency, Latency]:
     """Each order at its own time, whether or not those before it have been answered: how long
     each took to be answered, and to be CREATED."""
     answered = Latency(f"POST answered, at {PER_SECOND} a second")
@@ -159,12 +161,12 @@ def steadily(site: Site, port: int, posts: Sequence[Post]) -> tuple[Latency, Lat
         return len(created.seconds) == len(calls)
 
     with metered() as cost, ThreadPoolExecutor(MANY_PHONES) as pool:
-        turns = itertools.islice(itertools.cycle(posts), site.size(PER_SECOND * SECONDS))
+        turns = itertools.islice(itertools.cycle(posts), site.size(orders))
         start = time.perf_counter() + 0.1
         calls = [
             pool.submit(post, start + number / PER_SECOND, one) for number, one in enumerate(turns)
         ]
-        until(all_seen, "every order to be CREATED", every=0.005)
+        until(all_seen, "every order to be CREATED", within=60 + orders / PER_SECOND, every=0.005)
     answered.others = created.others = cost.others
     return answered, created
 

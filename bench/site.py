@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from io import StringIO
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ from devstack.supervisor import Command, Supervisor
 from devstack.up import web
 
 FOLDER = DEFAULT_FOLDER / "bench"
-PARTS = ("postgres", "valkey", "stripe")
+PARTS = ("postgres", "valkey", "kafka", "stripe")
 CLIENTS = 2
 #: What an operator would set, and customers who may order as fast as we can post.
 SETTINGS = {
@@ -50,6 +51,7 @@ class Site:
 
     clients: ProcessPoolExecutor
     quick: bool
+    stack: Stack
 
     @property
     def repetitions(self) -> int:
@@ -81,6 +83,18 @@ class Site:
             yield
 
     @contextmanager
+    def events(self) -> Iterator[None]:
+        """The relay and the consumer that tells people, at work when the block begins."""
+        argv = {
+            "relay": ["django", "relay_events"],
+            "consumer": ["django", "consume_notifications"],
+        }
+        with _running(argv, {}):
+            until(lambda: "at work" in _log("relay").read_text(), "the relay")
+            until(lambda: " reads " in _log("consumer").read_text(), "the consumer")
+            yield
+
+    @contextmanager
     def web(self, workers: int = 2) -> Iterator[int]:
         """The site as `make up` serves it; its port."""
         port = free_port()
@@ -108,6 +122,7 @@ def open_site(*, quick: bool) -> Iterator[Site]:
         os.environ |= stack.env | SETTINGS
         django.setup()
         call_command("migrate", verbosity=0)
+        call_command("topics", "ensure", stdout=StringIO())
         from bench.ten import make_tables
 
         make_tables()
@@ -115,7 +130,7 @@ def open_site(*, quick: bool) -> Iterator[Site]:
         with ProcessPoolExecutor(
             CLIENTS, mp_context=get_context("spawn"), initializer=django.setup
         ) as clients:
-            yield Site(clients, quick)
+            yield Site(clients, quick, stack)
 
 
 def solo(count: int = 2, queues: str = "local,remote") -> tuple[tuple[str, ...], ...]:

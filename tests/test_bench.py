@@ -35,6 +35,8 @@ def test_every_benchmark_runs_and_gives_figures(tmp_path: Path) -> None:
         "create_order whole",
         "Due events",
         "New orders",
+        "Events",
+        "Orders while the broker is away",
     ]
     for report in reports:
         assert report["title"] in done.stdout
