@@ -46,4 +46,5 @@ def test_every_benchmark_runs_and_gives_figures(tmp_path: Path) -> None:
     batch, alone = ten["batch: one commit for all"], ten["the database alone, 1 commit"]
     commits, runs = batch["costs"][0]["commits"], batch["counts"][0]
     assert 2 * runs <= commits <= 4 * runs, "one to start, one to run, and hints that gather"
-    assert alone["costs"][0]["commits"] == alone["counts"][0]
+    commits, count = alone["costs"][0]["commits"], alone["counts"][0]
+    assert count <= commits <= 1.5 * count, "its own, and what hints of the runs before still told"
