@@ -9,7 +9,7 @@ import requests
 from django.conf import settings
 from django.db import connection
 
-from sagas.books import snapshot, violations
+from sagas.books import OF_THE_RELAY, snapshot, violations
 
 _RUNS = "SELECT saga, status FROM sagas_run WHERE key LIKE %(key)s ORDER BY saga, started_at, id"
 _ORDER = "SELECT status FROM orders_order WHERE id = %(id)s"
@@ -74,7 +74,7 @@ def never_opened() -> list[UUID]:
 def books() -> list[str]:
     """Every invariant that does not hold, with the rows against it."""
     with snapshot():
-        return [f"{one.invariant.name}: {one.rows}" for one in violations()]
+        return [f"{one.invariant.name}: {one.rows}" for one in violations(but=OF_THE_RELAY)]
 
 
 def _rows(query: str, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
