@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from devstack.crashtest.driver import At
-from devstack.crashtest.scenes import SCENES
+from devstack.crashtest.scenes import LEFT, SCENES
 from sagas.engine.definition import Saga
 from sagas.engine.points import Point
 
@@ -96,7 +96,7 @@ def scenes_of(sagas: list[str]) -> list[str]:
 
 def _of(scene: str) -> Iterator[Cell]:
     saga = Saga.registry[scene.partition(" ")[0]]
-    begun = () if scene == "pay_out" else (Point.STARTING, Point.PUBLISHING, Point.PUBLISHED)
+    begun = () if scene in LEFT else (Point.STARTING, Point.PUBLISHING, Point.PUBLISHED)
     for point in (*begun, Point.SWEPT):
         yield Cell(scene, Harm.DIE, None, point)
     for position in range(1, saga.length + 1):

@@ -68,6 +68,10 @@ class Driver:
                 time.sleep(0.05)
             self.catch_up()
 
+    def lose(self) -> None:
+        """What is published is never delivered: it is for somebody else to find."""
+        self._published.clear()
+
     def catch_up(self) -> None:
         """Deliver what is published."""
         while self._published:

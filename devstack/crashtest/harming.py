@@ -7,20 +7,18 @@ from typing import Any
 from uuid import UUID
 
 import requests
-from django.conf import settings
 from django.db import connection, connections
 from django.db.models.functions import Now
 
 from devstack.crashtest.cells import Cell, Harm
 from devstack.crashtest.driver import Driver
-from devstack.crashtest.scenes import Scene
+from devstack.crashtest.scenes import FAULTS, Scene
 from sagas.engine.points import Point
 from sagas.engine.sweeping import sweep
 from sagas.models import Run
 
 #: How the process of a cell ends: harmed, or not; else it broke.
 HARMED, UNTOUCHED, BROKE = 70, 71, 72
-_FAULTS = f"{settings.STRIPE_API_BASE}/_sandbox/faults"
 
 
 class Harming(Driver):
@@ -62,12 +60,12 @@ class Harming(Driver):
 def _drop_the_next_reply(order_id: UUID) -> None:
     match = {"method": "POST", "metadata": {"order_id": str(order_id)}}
     body: dict[str, Any] = {"kind": "drop_reply", "times": 1, "match": match}
-    requests.post(_FAULTS, json=body, timeout=10).raise_for_status()
+    requests.post(FAULTS, json=body, timeout=10).raise_for_status()
 
 
 def _dropped(order_id: UUID) -> bool:
     """Whether that fault has found its call."""
-    left = requests.get(_FAULTS, timeout=10).json()["data"]
+    left = requests.get(FAULTS, timeout=10).json()["data"]
     return not any(str(order_id) in str(one["match"]) and one["times"] for one in left)
 
 

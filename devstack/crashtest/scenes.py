@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import requests
+from django.conf import settings
 from django.core.management import call_command
 from django.db import transaction
 
@@ -19,6 +21,9 @@ from sagas.engine.starting import enqueue, start
 from sagas.models import Run
 
 S = OrderStatus
+FAULTS = f"{settings.STRIPE_API_BASE}/_sandbox/faults"
+#: Sagas whose runs another saga has left there: no request starts them.
+LEFT = ("pay_out", "settle_claim")
 
 
 @dataclass(frozen=True)
@@ -99,10 +104,24 @@ class Campus:
 
     def owed(self) -> Scene:
         """A payout that is due: complete_order has put its run there."""
+        return self._left_by_completing(self.brought_to(S.DELIVERED), "pay_out", ":restaurant")
+
+    def unpaid(self) -> Scene:
+        """A claim to be settled: the card said no once the meal was there."""
         order_id = self.brought_to(S.DELIVERED)
+        fault: dict[str, Any] = {
+            "kind": "decline_capture",
+            "match": {"metadata": {"order_id": str(order_id)}},
+        }
+        requests.post(FAULTS, json=fault, timeout=10).raise_for_status()
+        return self._left_by_completing(order_id, "settle_claim")
+
+    def _left_by_completing(self, order_id: UUID, saga: str, key: str = "") -> Scene:
+        """A run that complete_order has put there, and that nobody has begun."""
         self.driver.deliver(self.of(order_id, "complete_order").begin())
-        key = f"{order_id}:restaurant"
-        return Scene(order_id, "pay_out", key, {}, Run.objects.get(saga="pay_out", key=key).pk)
+        self.driver.lose()
+        key = f"{order_id}{key}"
+        return Scene(order_id, saga, key, {}, Run.objects.get(saga=saga, key=key).pk)
 
     def captured(self) -> UUID:
         """A delivered order whose money was taken by hand."""
@@ -154,6 +173,7 @@ SCENES: dict[str, Callable[[Campus], Scene]] = {
     ),
     "refund_order": lambda c: c.of(c.brought_to(S.COMPLETED), "refund_order", reason="crash test"),
     "pay_out": lambda c: c.owed(),
+    "settle_claim": lambda c: c.unpaid(),
     "end_overdue": lambda c: c.of(c.brought_to(S.DELIVERED), "end_overdue", reason="crash test"),
     "authorize_payment": lambda c: c.by_hand(c.unheld(), "authorize_payment"),
     "hold_escrow": lambda c: c.by_hand(c.authorized(), "hold_escrow"),
