@@ -8,7 +8,8 @@ from django.db.models.functions import Coalesce
 from escrow.chart import ESCROW, PASSED_ON, Code, Layer, Side
 from escrow.models import Entry, Hold, HoldStatus, JournalKind
 
-_SIGNED = Case(When(side=F("account__normal_side"), then="amount"), default=-F("amount"))
+#: An entry on its account's normal side counts for it, on the other against it.
+SIGNED = Case(When(side=F("account__normal_side"), then="amount"), default=-F("amount"))
 _CREDITED = Case(When(side=Side.CREDIT, then="amount"), default=-F("amount"))
 #: What changes how much of an order's money is whose; paying it out does not.
 _ENTITLES = (
@@ -23,14 +24,14 @@ _PASSED_THROUGH = (Code.CUSTOMER_HOLD, *ESCROW)
 
 def balance_of_order(*, order_id: UUID) -> dict[tuple[Code, Layer], int]:
     """Each account of the order on each layer, in minor units, positive on its normal side."""
-    rows = _of_order(order_id).values_list("account__code", "layer").annotate(sum=Sum(_SIGNED))
+    rows = _of_order(order_id).values_list("account__code", "layer").annotate(sum=Sum(SIGNED))
     return {(Code(code), Layer(layer)): balance for code, layer, balance in rows}
 
 
 def balance(code: Code, *, order_id: UUID, owner: UUID | None = None) -> int:
     """One account of the order, posted, in minor units, positive on its normal side."""
     entries = _of_order(order_id).filter(account__code=code, account__owner=owner)
-    posted: int = entries.filter(layer=Layer.POSTED).aggregate(sum=Coalesce(Sum(_SIGNED), 0))["sum"]
+    posted: int = entries.filter(layer=Layer.POSTED).aggregate(sum=Coalesce(Sum(SIGNED), 0))["sum"]
     return posted
 
 
@@ -40,7 +41,7 @@ def balance_of_campus(code: Code, *, order_id: UUID) -> int:
     entries = Entry.objects.filter(
         journal__order_id=order_id, account__code=code, layer=Layer.POSTED
     )
-    posted: int = entries.aggregate(sum=Coalesce(Sum(_SIGNED), 0))["sum"]
+    posted: int = entries.aggregate(sum=Coalesce(Sum(SIGNED), 0))["sum"]
     return posted
 
 

@@ -69,6 +69,7 @@ class JournalKind(models.TextChoices):
     RELEASE = "release"
     CLAIM = "claim"
     SETTLE_CLAIM = "settle_claim"
+    SET_OFF = "set_off"
     PAY_OUT = "pay_out"
     REVERSE_PAYOUT = "reverse_payout"
     REFUND = "refund"

@@ -10,6 +10,7 @@ from escrow.claims import claim, claimed, settle_claim, subsidised
 from escrow.holding import Held, cancel, freeze, held_too_long, hold, unfreeze
 from escrow.paying import pay_out, reverse_payout
 from escrow.refunding import PaidFor, paid_for, refund, refund_done, refund_failed
+from escrow.setting_off import set_off
 from escrow.settling import Released, capture, release
 
 __all__ = [
@@ -32,6 +33,7 @@ __all__ = [
     "refund_failed",
     "release",
     "reverse_payout",
+    "set_off",
     "settle_claim",
     "settled_after_completion",
     "subsidised",

@@ -4,10 +4,10 @@ from functools import reduce
 from operator import or_
 from typing import Any, TypedDict
 
-from django.db.models import Count, Q, QuerySet, Sum
+from django.db.models import Avg, Count, Q, QuerySet, Sum
 
 from campusg.api.permissions import sees_all
-from orders.models import Order
+from orders.models import Order, Rating
 from orders.states import OrderStatus
 
 #: Nothing more happens to these by itself.
@@ -69,6 +69,20 @@ def totals_of(user: Any) -> Totals:
         "spent": _sums(paid.filter(customer_id=user.pk), "total"),
         "earned": _sums(paid.filter(runner_id=user.pk), "delivery_fee"),
     }
+
+
+class Rated(TypedDict):
+    """What others think of somebody: stars on average, None before the first rating."""
+
+    stars: float | None
+    ratings: int
+
+
+def rating_of(user: Any) -> Rated:
+    """The average of what somebody was given, to a tenth of a star, and of how many."""
+    given = Rating.objects.filter(about_id=user.pk)
+    stars, ratings = given.aggregate(stars=Avg("stars"), ratings=Count("pk")).values()
+    return {"stars": None if stars is None else round(float(stars), 1), "ratings": ratings}
 
 
 def _sums(orders: QuerySet[Order], field: str) -> list[Total]:

@@ -17,7 +17,7 @@ from campusg.api.pagination import NewestFirst
 from campusg.ids import new_id
 from orders import services
 from orders.models import Order, Restaurant
-from orders.selectors import history_of, open_to, totals_of, visible_to
+from orders.selectors import history_of, open_to, rating_of, totals_of, visible_to
 from orders.serializers import (
     NewOrderSerializer,
     OpenOrderSerializer,
@@ -163,11 +163,13 @@ class PagesWithTotals(NewestFirst):
         total = _object({name: {"type": kind} for name, kind in kinds.items()})
         sums = {"type": "array", "items": total}
         totals = _object({"spent": sums, "earned": sums})
-        return _object(page["properties"] | {"totals": totals})
+        rating = _object({"stars": {"type": ["number", "null"]}, "ratings": {"type": "integer"}})
+        return _object(page["properties"] | {"totals": totals, "rating": rating})
 
 
 class History(generics.ListAPIView):
-    """What you ordered and delivered, once it is over, and what you paid and earned."""
+    """What you ordered and delivered, once it is over, what you paid and earned, and how the others
+    found you."""
 
     serializer_class = PastOrderSerializer
     pagination_class = PagesWithTotals
@@ -177,9 +179,10 @@ class History(generics.ListAPIView):
         return with_runs(history_of(self.request.user))
 
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        """Your past orders, newest first, and the totals of all of them."""
+        """Your past orders, newest first, the totals of all of them, and your rating."""
         page = super().get(request, *args, **kwargs)
         page.data["totals"] = totals_of(request.user)
+        page.data["rating"] = rating_of(request.user)
         return page
 
 

@@ -15,7 +15,7 @@ from payments.learning import (
     unresolved,
 )
 from payments.models import Leg as Leg
-from payments.models import OperationState, Payment, PaymentStatus
+from payments.models import Operation, OperationState, Payment, PaymentStatus
 from payments.operations import Call
 from sagas.engine import Unknown, Waiting
 
@@ -35,9 +35,10 @@ _CANNOT_PAY_BACK = ("balance_insufficient", "account_invalid", "account_closed",
 
 
 class Transferred(TypedDict):
-    """The call that paid."""
+    """The call that paid, and how many minor units; none when there was nothing to send."""
 
-    transfer_operation_id: UUID
+    transfer_operation_id: UUID | None
+    sent: int
 
 
 class Reversed(TypedDict):
@@ -69,12 +70,14 @@ def prepare_transfer(
     payment = payment_of(order_id)
     operation = operations.latest(payment, leg.transfer)
     if operation is not None and operation.state == OperationState.SUCCEEDED:
-        return {"transfer_operation_id": operation.pk}
+        return _sent(operation)
     if operation is not None and operation.state != OperationState.FAILED:
         return repeated_or_refused(operation)
     _refuse_if_off(payment)
     if payment.status not in _PAYS:
         raise PaymentBusy("The money of this order is not taken yet.")
+    if not amount:
+        return {"transfer_operation_id": None, "sent": 0}
     params = {
         "amount": amount,
         "currency": payment.currency.lower(),
@@ -91,7 +94,7 @@ def record_transfer(call: Call, reply: Reply) -> Transferred | Refused | Unknown
     _, operation = learn(call, reply)
     match operation.state:
         case OperationState.SUCCEEDED:
-            return {"transfer_operation_id": operation.pk}
+            return _sent(operation)
         case OperationState.FAILED if operation.code in HELD:
             signal, seconds = HELD[operation.code]
             until = operations.now_of(operation) + operations.scaled(seconds)
@@ -133,6 +136,10 @@ def record_reversal(call: Call, reply: Reply) -> Reversed | Refused | Unknown:
             return operator_needed(operation)
         case _:
             return unresolved(operation)
+
+
+def _sent(operation: Operation) -> Transferred:
+    return {"transfer_operation_id": operation.pk, "sent": operation.amount}
 
 
 def _refuse_if_off(payment: Payment) -> None:

@@ -570,6 +570,19 @@ SELECT o.id AS order_id, o.status, o.total, coalesce(c.owed, 0) AS owed
                AND r.key = o.id::text
                AND r.status IN ('RUNNING', 'WAITING', 'COMPENSATING', 'PARKED')));
 
+-- name: I41 debts are set off within one payee
+-- What is kept back of a payout settles debts of the same payee, and nothing else.
+SELECT j.id AS journal_id, j.order_id, a.code, a.owner, e.side
+  FROM escrow_journal j
+  JOIN escrow_entry e ON e.journal_id = j.id
+  JOIN escrow_account a ON a.id = e.account_id
+  JOIN escrow_entry d ON d.journal_id = j.id AND d.side = 'D'
+  JOIN escrow_account p ON p.id = d.account_id
+ WHERE j.kind = 'set_off'
+   AND (a.owner IS DISTINCT FROM p.owner
+        OR CASE e.side WHEN 'D' THEN a.code NOT IN ('restaurant_payable', 'runner_payable')
+                       ELSE a.code <> 'payee_receivable' END);
+
 -- name: E01 ended run is at rest
 -- A completed or compensated run has its end and no time to wake; a live one has no end.
 SELECT id AS run_id, saga, status, wake_at, lease_until, ended_at

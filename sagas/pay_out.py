@@ -1,7 +1,8 @@
 """Pay out: one payee's share of one order, sent to their account at Stripe.
 
 An account that can't be paid now keeps its run waiting: the money stays owed in the books, and is
-sent when the account is updated, or at one of the daily looks. Nobody else waits for it.
+sent when the account is updated, or at one of the daily looks. Nobody else waits for it. What a
+payee owes us since an earlier order was refunded is kept back, a part of each payout at most.
 """
 
 from uuid import UUID

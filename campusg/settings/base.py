@@ -314,6 +314,8 @@ DELIVERY_REMINDER_SECONDS = env.float("DELIVERY_REMINDER_SECONDS", 45 * 60)
 # Money that has been set aside for this long ends its order: what was delivered is completed, what
 # was not is called off. Long before any card's promise lapses.
 ESCROW_TIMEOUT_SECONDS = env.float("ESCROW_TIMEOUT_SECONDS", 24 * 3600)
+# Of each payout, at most this much is kept back for what its payee owes us of earlier orders.
+SET_OFF_BASIS_POINTS = env.int("SET_OFF_BASIS_POINTS", 5000)
 # What a customer pays besides the food; the platform's share covers Stripe's fee.
 DELIVERY_FEE_MINOR = env.int("DELIVERY_FEE_MINOR", 399)
 PLATFORM_FEE_FIXED_MINOR = env.int("PLATFORM_FEE_FIXED_MINOR", 40)

@@ -94,8 +94,8 @@ def _sum(code: str, which: str = "true", sign: str = "") -> str:
 
 _BOOKED = f"""
 SELECT order_id,
-       {_sum("restaurant_payable", "kind <> 'pay_out'")},
-       {_sum("runner_payable", "kind <> 'pay_out'")},
+       {_sum("restaurant_payable", "kind NOT IN ('pay_out', 'set_off')")},
+       {_sum("runner_payable", "kind NOT IN ('pay_out', 'set_off')")},
        {_sum("platform_revenue")},
        {_sum("customer_claim")},
        {_sum("restaurant_payable", "kind = 'pay_out'", "-")},

@@ -139,22 +139,19 @@ def settle_claim(
     )
 
 
-#: Whose account a leg is paid from.
-_PAYABLE = {"restaurant": "restaurant_payable", "runner": "runner_payable"}
-
-
 @participant()
 def pay_out(
-    *, order_id: UUID, leg: str, owner: UUID, amount: int, transfer_operation_id: UUID
+    *, order_id: UUID, leg: str, owner: UUID, sent: int, transfer_operation_id: UUID | None
 ) -> None:
     """Owe so much less to the payee."""
-    services.pay_out(
-        order_id=order_id,
-        owner=owner,
-        code=_PAYABLE[leg],
-        amount=amount,
-        operation_id=transfer_operation_id,
-    )
+    if transfer_operation_id is not None:
+        services.pay_out(
+            order_id=order_id,
+            owner=owner,
+            code=f"{leg}_payable",
+            amount=sent,
+            operation_id=transfer_operation_id,
+        )
 
 
 @participant(refuses=errors.NoHold)
@@ -184,7 +181,7 @@ def reverse_payouts(
             services.reverse_payout(
                 order_id=order_id,
                 owner=owner,
-                code=_PAYABLE[leg],
+                code=f"{leg}_payable",
                 amount=amount,
                 operation_id=operation_id,
             )

@@ -6,6 +6,7 @@ from typing import Any, TypedDict, TypeVar
 from uuid import UUID
 
 from campusg.errors import Refused
+from escrow.services import set_off
 from orders import services as orders
 from orders.errors import OrderMoved
 from payments import claims, payouts, refunds, services
@@ -139,15 +140,16 @@ settle.record(refunds.record_settlement)
 
 @remote_participant(gives=Transferred, refuses=PayoutOff)
 def transfer(
-    *, order_id: UUID, leg: str, payee_id: UUID, amount: int
+    *, order_id: UUID, leg: str, owner: UUID, payee_id: UUID, amount: int
 ) -> Call | Transferred | Refused | Waiting:
-    """Pay one leg to its payee's account, or wait until that can be paid."""
+    """Pay one leg to its payee's account, without what they owe us, or wait until that can be."""
     try:
         account = payee_of(user_id=payee_id)
     except CannotBePaid:
         return payouts.wait_for_account(order_id=order_id)
+    kept = set_off(order_id=order_id, owner=owner, code=f"{leg}_payable", amount=amount)
     return payouts.prepare_transfer(
-        order_id=order_id, leg=Leg(leg), destination=account, amount=amount
+        order_id=order_id, leg=Leg(leg), destination=account, amount=amount - kept
     )
 
 

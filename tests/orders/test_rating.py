@@ -4,7 +4,8 @@ import pytest
 from django.db import IntegrityError
 
 from orders.errors import AlreadyRated, NotRatable, UnknownOrder
-from orders.models import Rating
+from orders.models import Order, Rating
+from orders.selectors import rating_of
 from orders.services import mark_completed, rate
 from orders.states import OrderStatus
 from tests.orders.lives import an_order_at, last_told, refused
@@ -19,6 +20,17 @@ def test_the_parties_rate_each_other():
     stars = dict(Rating.objects.filter(order=order).values_list("about_id", "stars"))
     assert stars == {order.runner_id: 5, order.customer_id: 1}
     assert last_told(order).type == "order.rated"
+
+
+def test_what_others_think_of_somebody_is_an_average():
+    one, other = an_order_at(OrderStatus.COMPLETED), an_order_at(OrderStatus.COMPLETED)
+    runner = one.runner
+    assert rating_of(runner) == {"stars": None, "ratings": 0}
+    Order.objects.filter(pk=other.pk).update(runner=runner)
+    rate(order_id=one.id, by_user_id=one.customer_id, stars=5)
+    rate(order_id=other.id, by_user_id=other.customer_id, stars=2)
+    assert rating_of(runner) == {"stars": 3.5, "ratings": 2}
+    assert rating_of(one.customer)["ratings"] == 0
 
 
 def test_an_opinion_is_given_once():

@@ -146,7 +146,9 @@ def test_a_leg_is_paid_out_of_the_charge_and_once(taken: UUID) -> None:
     assert call.params["transfer_group"] == str(taken)
     assert call.params["metadata"]["operation_id"] == str(call.operation_id)
     known = payouts.record_transfer(call, MADE)
-    assert transfer(taken) == known == {"transfer_operation_id": call.operation_id}
+    assert transfer(taken) == known == {
+        "transfer_operation_id": call.operation_id, "sent": 399
+    }  # fmt: skip
 
 
 def test_each_leg_is_a_call_of_its_own(taken: UUID) -> None:

@@ -144,6 +144,15 @@ def _what_the_customer_owes_is_put_on_the_runner() -> None:
     )  # fmt: skip
 
 
+@breaks("I41 debts are set off within one payee", "I17 call that moved money is booked once")
+def _a_payout_is_booked_as_kept_back() -> None:
+    sql(
+        "UPDATE escrow_journal SET kind = 'set_off' WHERE order_id = %(id)s"
+        " AND key LIKE '%%runner_payable'",
+        id=a_completed_order().id,
+    )
+
+
 @breaks("E04 run and order agree")
 def _a_completed_completion_of_an_order_not_even_accepted() -> None:
     run(
