@@ -7,7 +7,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from campusg.admin import Guarded, Seen, money, status
-from payments import stripe_events
+from payments import operations, stripe_events
 from payments.models import Operation, Payment, StripeEvent, StripeLine
 from payments.webhooks import hint
 
@@ -45,6 +45,13 @@ class OperationAdmin(Guarded):
     search_help_text = "An order's or operation's id, or part of a key or of an id at Stripe."
     date_hierarchy = "sent_at"
     ordering = ("-sent_at", "-id")
+    actions = ("look_again",)
+
+    @admin.action(description="Look at Stripe again", permissions=["view"])
+    def look_again(self, request: HttpRequest, found: QuerySet[Operation]) -> None:
+        """Whatever that finds is what the janitor would have found, later or never."""
+        count = operations.look_again(list(found.values_list("pk", flat=True)))
+        self.message_user(request, f"{count} operations are looked into again.", messages.SUCCESS)
 
 
 @admin.register(StripeEvent)

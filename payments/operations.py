@@ -2,7 +2,7 @@
 
 import logging
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -130,6 +130,16 @@ def look_at(operation: Operation) -> Call:
     return _call(operation, read_only=True)
 
 
+def look_again(ids: Sequence[UUID]) -> int:
+    """Have the janitor find out now what became of these operations, by reading only if a person
+    was called for them; how many. What is resolved stays so."""
+    now = {"state": OperationState.UNKNOWN, "next_try_at": Now() - timedelta(hours=1)}
+    these = Operation.objects.filter(pk__in=ids)
+    unknown = these.filter(state=OperationState.UNKNOWN).update(**now)
+    parked = these.filter(state=OperationState.NEEDS_OPERATOR).update(**now, read_only=True)
+    return unknown + parked
+
+
 def perform(call: Call) -> Reply:
     """Make the call. Network only; raises RuntimeError inside a transaction."""
     ask, look = _AT_STRIPE[call.kind]
@@ -240,7 +250,11 @@ def _await_owner(operation: Operation, reply: Reply) -> None:
 
 def _call_a_person(operation: Operation) -> None:
     operation.state, operation.next_try_at = OperationState.NEEDS_OPERATOR, None
-    log.error("operation %s needs a person: %s", operation.key, operation.message)
+    log.error(
+        "operation %s over %s %s needs a person after %s tries since %s: %s %s (request %s)",
+        operation.key, operation.amount, operation.currency, operation.tries, operation.sent_at,
+        operation.code, operation.message, operation.request_id or "none",
+    )  # fmt: skip
 
 
 def _next_try(operation: Operation, reply: Reply) -> datetime:

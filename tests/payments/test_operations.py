@@ -250,3 +250,26 @@ def test_whoever_is_told_to_slow_down_comes_back_later_each_time_and_not_all_at_
         waits.append((operation.next_try_at - operation.sent_at).total_seconds())
     for wait, expected in zip(waits, (1, 4, 60), strict=True):
         assert 0.75 * expected <= wait <= 1.25 * expected + 1
+
+
+def test_a_person_who_was_called_can_have_stripe_looked_at_again(order: dict[str, Any]) -> None:
+    call = prepare(order)
+    services.record_authorization(call, STRANGE)
+    assert operations.look_again([call.operation_id]) == 1
+    again = services.prepare_resolution(payment_id=call.payment_id)
+    assert isinstance(again, Call)
+    assert again.read_only
+    services.record_resolution(again, SUCCEEDED)
+    assert the(call).state == OperationState.SUCCEEDED
+    assert operations.look_again([call.operation_id]) == 0
+
+
+def test_whoever_is_called_is_told_the_amount_and_the_evidence(
+    order: dict[str, Any], caplog: Any
+) -> None:
+    call = prepare(order)
+    grow_old(call, hours=49)
+    lost = Reply(Outcome.UNKNOWN, code="APIConnectionError", message="reset", request_id="req_7")
+    services.record_authorization(call, lost)
+    for part in (call.key, "1772 USD", "1 tries", "APIConnectionError", "reset", "req_7"):
+        assert part in caplog.text
