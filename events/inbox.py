@@ -49,6 +49,27 @@ _TAKE = """
 """
 
 
+def prune(days: int, batch: int) -> int:
+    """Delete up to `batch` rows of events that were handled more than `days` days ago and that the
+    outbox has let go; how many. The latest of each order stays: it tells what comes too late."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            DELETE FROM events_inboxevent WHERE id IN (
+                SELECT old.id FROM events_inboxevent old
+                 WHERE old.handled_at < now() - make_interval(days => %s)
+                   AND NOT EXISTS (SELECT FROM events_outboxevent e WHERE e.id = old.event_id)
+                   AND EXISTS (SELECT FROM events_inboxevent later
+                                WHERE later.order_id = old.order_id
+                                  AND later.consumer = old.consumer
+                                  AND later.version > old.version)
+                 ORDER BY old.id LIMIT %s)
+            """,
+            [days, batch],
+        )
+        return int(cursor.rowcount)
+
+
 @transaction.atomic(savepoint=False)
 def handle(consumer: Consumer, event: Event, *, late: bool = False) -> Outcome:
     """Let the consumer handle an event, unless it has or has gone past it.

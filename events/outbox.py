@@ -84,21 +84,16 @@ def lag() -> Lag:
         return Lag(*cursor.fetchone())
 
 
-def prune(days: int, batch: int = 5000) -> int:
-    """Delete what was published more than `days` days ago, batch by batch; how many."""
-    deleted = 0
-    while True:
-        with connection.cursor() as cursor:
-            cursor.execute(
-                """
-                DELETE FROM events_outboxevent WHERE seq IN (
-                    SELECT seq FROM events_outboxevent
-                     WHERE published_at < now() - make_interval(days => %s)
-                     ORDER BY seq LIMIT %s)
-                """,
-                [days, batch],
-            )
-            found: int = cursor.rowcount
-        deleted += found
-        if found < batch:
-            return deleted
+def prune(days: int, batch: int) -> int:
+    """Delete up to `batch` events published more than `days` days ago; how many."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            DELETE FROM events_outboxevent WHERE seq IN (
+                SELECT seq FROM events_outboxevent
+                 WHERE published_at < now() - make_interval(days => %s)
+                 ORDER BY seq LIMIT %s)
+            """,
+            [days, batch],
+        )
+        return int(cursor.rowcount)

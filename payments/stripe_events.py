@@ -19,7 +19,6 @@ from django.db.models.functions import Now
 TRIES = 10
 #: So long one who took an event is left alone with it.
 BUSY_SECONDS = 120
-KEPT_DAYS = 90
 
 
 class EventState(models.TextChoices):
@@ -192,13 +191,13 @@ def try_again(ids: Sequence[str]) -> int:
     )
 
 
-def forget(batch: int = 5_000) -> int:
-    """Delete up to `batch` events received more than KEPT_DAYS ago; how many."""
+def prune(days: int, batch: int) -> int:
+    """Delete up to `batch` events received more than `days` days ago; how many."""
     with connection.cursor() as cursor:
         cursor.execute(
             "DELETE FROM payments_stripeevent WHERE id IN (SELECT id FROM payments_stripeevent"
             " WHERE received_at < now() - make_interval(days => %s) LIMIT %s)",
-            [KEPT_DAYS, batch],
+            [days, batch],
         )
         gone: int = cursor.rowcount
     return gone

@@ -49,13 +49,6 @@ def backfill() -> None:
         hint()
 
 
-@shared_task(name="sagas.forget_stripe_events")
-def forget() -> None:
-    """Delete the events of long ago."""
-    while stripe_events.forget(5_000) == 5_000:
-        pass
-
-
 def _follow(event: StripeEvent) -> None:
     try:
         note = _done(event)

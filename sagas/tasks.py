@@ -8,10 +8,11 @@ from sagas.end_overdue import end_overdue
 from sagas.engine.tasks import on_fail, register, sweep
 from sagas.manual import BY_HAND
 from sagas.pay_out import pay_out
+from sagas.purging import purge
 from sagas.refund_order import refund_order
 from sagas.release_runner import release_runner
 from sagas.settle_claim import settle_claim
-from sagas.stripe_events import backfill, follow_due, forget
+from sagas.stripe_events import backfill, follow_due
 from sagas.upkeep import set_missing_timers
 
 SAGAS = (
@@ -34,8 +35,8 @@ __all__ = [
     "SAGAS",
     "backfill",
     "follow_due",
-    "forget",
     "on_fail",
+    "purge",
     "set_missing_timers",
     "sweep",
 ]

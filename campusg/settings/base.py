@@ -242,6 +242,10 @@ EVENTS_RETENTION_HOURS = env.int("EVENTS_RETENTION_HOURS", 7 * 24)
 EVENTS_DLQ_RETENTION_HOURS = env.int("EVENTS_DLQ_RETENTION_HOURS", 30 * 24)
 # So long a published event stays in the outbox, for live streams and for looking back.
 EVENTS_KEEP_DAYS = env.int("EVENTS_KEEP_DAYS", 90)
+# So long a run that has ended can be looked at, with its timeline.
+RUNS_KEEP_DAYS = env.int("RUNS_KEEP_DAYS", 365)
+# So long we remember what Stripe told us; it tells nothing older than 30 days again.
+STRIPE_EVENTS_KEEP_DAYS = env.int("STRIPE_EVENTS_KEEP_DAYS", 90)
 # Every event is held against its schema as it is recorded: for tests, it costs.
 EVENTS_CHECKED = False
 # Who makes use of the events; each name leads to a `Consumer`.

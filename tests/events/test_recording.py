@@ -9,8 +9,8 @@ from django.db.models.functions import Now
 from campusg.ids import new_id
 from events.catalogue import Undeclared
 from events.models import OutboxEvent
+from events.outbox import prune
 from events.services import PAYLOAD_MAX_BYTES, record
-from events.tasks import prune_outbox
 from tests.events.facts import order_facts
 from tests.threads import at_once
 
@@ -131,5 +131,5 @@ def test_what_was_published_long_ago_is_cleared_away_and_what_waits_is_not():
         OutboxEvent.objects.filter(aggregateid=order_id).update(
             published_at=Now() - timedelta(days=days)
         )
-    prune_outbox()
+    assert prune(days=90, batch=10) == 1
     assert [len(versions(order_id)) for order_id in (old, recent, waits)] == [0, 1, 1]
