@@ -9,9 +9,9 @@ from campusg.api.health import healthz, readyz
 from campusg.api.views import NoSuchPath, Root
 from orders.page import order_page
 from orders.selectors import visible_to
-from payments.gateway import register_customer
+from payments import gateway
 from scheduler.views import CancelEvent, DueEvents, Schedule
-from users.views import PaymentMethod, counted
+from users.views import CardSetup, PaymentMethod, counted
 
 api: list[URLPattern | URLResolver] = [
     path("", Root.as_view(), name="api-root"),
@@ -23,8 +23,13 @@ api: list[URLPattern | URLResolver] = [
     path("", include("notifications.urls")),
     path(
         "users/<uuid:pk>/payment-method",
-        PaymentMethod.as_view(register=register_customer),
+        PaymentMethod.as_view(cards=gateway),
         name="payment-method",
+    ),
+    path(
+        "users/<uuid:pk>/payment-method/setup",
+        CardSetup.as_view(cards=gateway),
+        name="card-setup",
     ),
     path("events", DueEvents.as_view(entities_of=visible_to), name="events"),
     path("events/<uuid:pk>/cancel", CancelEvent.as_view(), name="cancel-event"),

@@ -40,7 +40,22 @@ class UserSerializer(serializers.ModelSerializer):
 class NewCardSerializer(StrictSerializer):
     """A card as Stripe's form in the browser names it; its number never comes to us."""
 
-    payment_method = serializers.RegexField(r"^pm_[A-Za-z0-9_]{1,60}$")
+    payment_method = serializers.RegexField(r"^pm_[A-Za-z0-9_]{1,60}$", required=False)
+    setup_intent = serializers.RegexField(
+        r"^seti_[A-Za-z0-9]{1,60}$", required=False, help_text="Begun here and confirmed there."
+    )
+
+    def validate(self, attrs: dict[str, str]) -> dict[str, str]:
+        """One of the two."""
+        if len(attrs) != 1:
+            raise serializers.ValidationError("Send a payment_method or a setup_intent.")
+        return attrs
+
+
+class CardSetupSerializer(serializers.Serializer):
+    """What saves a card in the browser, with Stripe.js `confirmCardSetup`."""
+
+    client_secret = serializers.CharField()
 
 
 class PayoutAccountSerializer(OpsFields, serializers.ModelSerializer):

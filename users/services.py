@@ -99,6 +99,11 @@ def save_card(
     return card
 
 
+def drop_card(*, user_id: UUID, payment_method_id: str) -> None:
+    """Forget this card, unless another has taken its place meanwhile."""
+    SavedCard.objects.filter(user_id=user_id, payment_method_id=payment_method_id).delete()
+
+
 def save_payout_account(
     *, user_id: UUID, stripe_account_id: str, transfers: Transfers
 ) -> PayoutAccount:

@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from drf_spectacular.utils import extend_schema
-from rest_framework import generics
+from rest_framework import generics, status
 from rest_framework.generics import get_object_or_404
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -22,6 +22,7 @@ from users import services
 from users.models import PayoutAccount, Role, SavedCard, User
 from users.serializers import (
     CardSerializer,
+    CardSetupSerializer,
     NewCardSerializer,
     NewPayoutAccountSerializer,
     PairSerializer,
@@ -104,18 +105,33 @@ class NewCard(Protocol):
     exp_year: int
 
 
+class CardsAtStripe(Protocol):
+    """What saves and forgets cards at Stripe; the URLconf knows which app can."""
+
+    def register_customer(self, email: str, payment_method: str, customer: str = "") -> NewCard:
+        """Save a card by its name."""
+
+    def begin_setup(self, email: str, user_id: str, customer: str = "") -> str:
+        """Begin to save one that its owner has to confirm; a client secret."""
+
+    def finish_setup(self, setup_intent: str, user_id: str) -> NewCard:
+        """The card that was so saved."""
+
+    def forget_card(self, payment_method: str) -> None:
+        """Let nothing be charged to it any more."""
+
+
 class PaymentMethod(generics.GenericAPIView):
     """The card that somebody pays with."""
 
-    roles = {"PUT": ("customer",)}
+    roles = {"PUT": ("customer",), "DELETE": ("customer",)}
     throttle_scopes = {"PUT": "cards"}
     problems = {"PUT": {"402": "The card's bank, or Stripe, says no."}}
     serializer_class = NewCardSerializer
-    #: Saves a card at Stripe for an e-mail address; the URLconf knows which app can.
-    register: Callable[[str, str], NewCard] | None = None
+    cards: CardsAtStripe | None = None
 
     def get_queryset(self) -> QuerySet[User]:
-        """Operators may look; only its owner puts a card there."""
+        """Operators may look; only its owner puts a card there or takes it away."""
         user: Any = self.request.user
         return seen_by(user) if self.request.method == "GET" else User.objects.filter(pk=user.pk)
 
@@ -131,8 +147,7 @@ class PaymentMethod(generics.GenericAPIView):
         user = self.get_object()
         wanted = self.get_serializer(data=request.data)
         wanted.is_valid(raise_exception=True)
-        assert self.register is not None
-        new = self.register(user.email, wanted.validated_data["payment_method"])
+        new = self._saved_at_stripe(user, wanted.validated_data)
         card = services.save_card(
             user_id=user.pk,
             stripe_customer_id=new.customer_id,
@@ -143,6 +158,50 @@ class PaymentMethod(generics.GenericAPIView):
             exp_year=new.exp_year,
         )
         return Response(CardSerializer(card).data)
+
+    @extend_schema(responses={204: None})
+    def delete(self, request: Request, pk: UUID) -> Response:
+        """Pay with this card no more: nothing can be charged to it again."""
+        assert self.cards is not None
+        user = self.get_object()
+        card = get_object_or_404(SavedCard, user=user)
+        self.cards.forget_card(card.payment_method_id)
+        services.drop_card(user_id=user.pk, payment_method_id=card.payment_method_id)
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+    def _saved_at_stripe(self, user: User, wanted: dict[str, str]) -> NewCard:
+        assert self.cards is not None
+        if "setup_intent" in wanted:
+            return self.cards.finish_setup(wanted["setup_intent"], str(user.pk))
+        return self.cards.register_customer(user.email, wanted["payment_method"], customer_of(user))
+
+
+class CardSetup(generics.GenericAPIView):
+    """Save a card whose bank may want you to confirm that."""
+
+    roles = {"POST": ("customer",)}
+    throttle_scopes = {"POST": "cards"}
+    serializer_class = CardSetupSerializer
+    cards: CardsAtStripe | None = None
+
+    def get_queryset(self) -> QuerySet[User]:
+        """Only one's own."""
+        user: Any = self.request.user
+        return User.objects.filter(pk=user.pk)
+
+    @extend_schema(request=None, responses=CardSetupSerializer)
+    def post(self, request: Request, pk: UUID) -> Response:
+        """A client secret for your browser; then PUT the SetupIntent as your payment method."""
+        assert self.cards is not None
+        user = self.get_object()
+        secret = self.cards.begin_setup(user.email, str(user.pk), customer_of(user))
+        return Response(CardSetupSerializer({"client_secret": secret}).data)
+
+
+def customer_of(user: User) -> str:
+    """As whom Stripe knows them; empty when it does not."""
+    card = SavedCard.objects.filter(user=user).first()
+    return card.stripe_customer_id if card else ""
 
 
 class OnePayoutAccount(generics.GenericAPIView):

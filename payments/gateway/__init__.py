@@ -1,7 +1,13 @@
 """The only package that talks to Stripe. Each answer, and each lack of one, becomes a `Reply`."""
 
 from payments.gateway.answers import ABSENT, HOLD_STANDS, Outcome, Reply, client
-from payments.gateway.customers import Registered, register_customer
+from payments.gateway.customers import (
+    Registered,
+    begin_setup,
+    finish_setup,
+    forget_card,
+    register_customer,
+)
 from payments.gateway.events import list_events, register_webhook
 from payments.gateway.intents import (
     authorize,
@@ -31,6 +37,7 @@ __all__ = [
     "Registered",
     "Reply",
     "authorize",
+    "begin_setup",
     "capture",
     "charge",
     "client",
@@ -42,6 +49,8 @@ __all__ = [
     "find_reversal",
     "find_transfer",
     "find_void",
+    "finish_setup",
+    "forget_card",
     "list_events",
     "refund",
     "register_customer",

@@ -69,6 +69,8 @@ schedule        POST    401    403      403    403    403    403     403    201 
 user            GET     401    200      404    404    404    404     404    200  404
 payment-method  GET     401    200      404    404    404    404     404    200  404
 payment-method  PUT     401    422      404    403    403    403     403    403  403
+payment-method  DELETE  401    ?        404    403    403    403     403    403  403
+card-setup      POST    401    ?        404    403    403    403     403    403  403
 payout-account  GET     401    200      404    404    404    404     404    200  404
 stripe-webhook  POST    400    400      400    400    400    400     400    400  400
 stripe-connect-webhook POST 400 400      400    400    400    400     400    400  400
@@ -137,6 +139,8 @@ def world() -> World:
 def test_each_sees_and_does_what_is_theirs(world, route, method, answers):
     url = reverse(route, args=[world.ids[route]] if route in world.ids else [])
     for who, expected in zip(PEOPLE, answers, strict=True):
+        if expected == "?":  # asks Stripe, which no transaction may, and this test is one
+            continue
         # Taken back, so that everybody meets the same world.
         before = transaction.savepoint()
         response = asked(world, route, method, url, who)

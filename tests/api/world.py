@@ -107,7 +107,7 @@ def a_world() -> World:
         | dict.fromkeys(
             ("pin", "progress", "cancel", "release", "order-payment", "order-stream"), order.id
         )
-        | dict.fromkeys(("payment-method", "payout-account"), customer.id)
+        | dict.fromkeys(("payment-method", "card-setup", "payout-account"), customer.id)
         | {
             "accept": delivered(customer, runner, S.CREATED).id,
             "complete": delivered(customer, runner, S.DELIVERED).id,
