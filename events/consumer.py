@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from django.conf import settings
-from django.db import DatabaseError, InterfaceError, connection, transaction
+from django.db import DatabaseError, InterfaceError, connection
 from kafka import KafkaConsumer, OffsetAndMetadata, TopicPartition
 from kafka.consumer.fetcher import ConsumerRecord
 from kafka.errors import (
@@ -34,7 +34,7 @@ from events.inbox import Consumer
 log = logging.getLogger(__name__)
 
 #: Handled in one transaction when all goes well.
-BATCH = 100
+BATCH = 200
 POLL_MS = 500
 TRIES = 5
 #: Seconds between two looks at a database or a broker that is away.
@@ -135,9 +135,7 @@ class Runner:
         """One transaction for all of them; False, with nothing done, if one of them fails."""
         try:
             events = [from_message(record.headers, record.value) for record in records]
-            with transaction.atomic():
-                for event in events:
-                    inbox.handle(self.consumer, event)
+            inbox.handle(self.consumer, events)
         except Exception as error:
             # Which one it is, and what is to be done about it, shows when they come one by one.
             log.debug("%s: a batch failed: %s", self.member, error)
@@ -153,7 +151,7 @@ class Runner:
             # A rebalance has forgotten that the partition is paused.
             return self._hold(partition, waiting)
         try:
-            inbox.handle(self.consumer, from_message(record.headers, record.value))
+            inbox.handle(self.consumer, [from_message(record.headers, record.value)])
         except Malformed as error:
             return self._bury(partition, waiting, record, f"malformed: {error.reason}")
         except Exception as error:

@@ -99,7 +99,8 @@ def redrive(consumer: Consumer, letter: Letter) -> Outcome:
     """
     if letter.event is None:
         raise Malformed("It carries no event that could be handled.")
-    return inbox.handle(consumer, letter.event, late=True)
+    (outcome,) = inbox.handle(consumer, [letter.event], late=True)
+    return outcome
 
 
 def _read(consumer: Consumer) -> Iterator[Letter]:

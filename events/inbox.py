@@ -1,9 +1,10 @@
 """The inbox: an event and its effect commit together, so that the effect happens once."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from uuid import UUID
 
 from django.db import connection, transaction
 from django.db.models import Count, F, Max, Q
@@ -18,13 +19,15 @@ log = logging.getLogger(__name__)
 class Consumer:
     """Who makes use of a topic's events. `name` is the group at the broker, and whose inbox it is.
 
-    `handle` works in a transaction that is open already, and only in the database: it may be
-    rolled back and called again. Whatever it raises is tried again, and ends as a dead letter.
+    `handle` is given events that it has not had, each order's in order; one at a time when several
+    at once have failed. It works in a transaction that is open already, and only in the database:
+    it may be rolled back and called again. Whatever it raises is tried again, and ends as a dead
+    letter.
     """
 
     name: str
     topic: str
-    handle: Callable[[Event], object]
+    handle: Callable[[Sequence[Event]], object]
 
 
 class Outcome(StrEnum):
@@ -35,17 +38,12 @@ class Outcome(StrEnum):
     IGNORED = "ignored: a later event of its order was handled before it"
 
 
-# One statement: the highest version seen so far, the row unless it is there, what it was.
+# What is there already stays, whether from an earlier delivery or from earlier in this batch.
 _TAKE = """
-    WITH seen AS (
-        SELECT coalesce(max(version), 0) AS version FROM events_inboxevent
-         WHERE order_id = %(order_id)s AND consumer = %(consumer)s
-    )
     INSERT INTO events_inboxevent (consumer, event_id, order_id, version, type, ignored)
-    SELECT %(consumer)s, %(event_id)s, %(order_id)s, %(version)s, %(type)s,
-           NOT %(late)s AND seen.version >= %(version)s FROM seen
+    SELECT %s, * FROM unnest(%s::uuid[], %s::uuid[], %s::int[], %s::text[], %s::boolean[])
     ON CONFLICT (event_id, consumer) DO NOTHING
-    RETURNING ignored, (SELECT version FROM seen)
+    RETURNING event_id
 """
 
 
@@ -71,35 +69,36 @@ def prune(days: int, batch: int) -> int:
 
 
 @transaction.atomic(savepoint=False)
-def handle(consumer: Consumer, event: Event, *, late: bool = False) -> Outcome:
-    """Let the consumer handle an event, unless it has or has gone past it.
+def handle(consumer: Consumer, events: Sequence[Event], *, late: bool = False) -> list[Outcome]:
+    """Let the consumer handle those of the events that it has not handled or gone past.
 
     With `late` an event counts that comes after its order's later ones: a person sent it again.
     Raises what `consumer.handle` raises; then nothing has happened.
     """
-    with connection.cursor() as cursor:
-        cursor.execute(
-            _TAKE,
-            {
-                "consumer": consumer.name,
-                "event_id": event.id,
-                "order_id": event.order_id,
-                "version": event.version,
-                "type": event.type,
-                "late": late,
-            },
-        )
-        row = cursor.fetchone()
-    if row is None:
-        return Outcome.DUPLICATE
-    ignored, seen = row
-    if ignored:
-        log.warning("%s: %s came after version %d, ignored.", consumer.name, _told(event), seen)
-        return Outcome.IGNORED
-    if event.version > seen + 1:
-        log.warning("%s: %s follows version %d, a gap.", consumer.name, _told(event), seen)
-    consumer.handle(event)
-    return Outcome.HANDLED
+    seen = _seen(consumer, events)
+    ignored = []
+    for event in events:
+        last = seen.get(event.order_id, 0)
+        ignored.append(event.version <= last and not late)
+        if event.version > last + 1:
+            log.warning("%s: %s follows version %d, a gap.", consumer.name, _told(event), last)
+        seen[event.order_id] = max(last, event.version)
+    taken = set(_take(consumer, events, ignored))
+    outcomes = []
+    for event, is_ignored in zip(events, ignored, strict=True):
+        if event.id not in taken:
+            outcomes.append(Outcome.DUPLICATE)
+            continue
+        taken.remove(event.id)
+        outcomes.append(Outcome.IGNORED if is_ignored else Outcome.HANDLED)
+        if is_ignored:
+            log.warning("%s: %s came too late, ignored.", consumer.name, _told(event))
+    fresh = [
+        event for event, outcome in zip(events, outcomes, strict=True) if outcome == Outcome.HANDLED
+    ]
+    if fresh:
+        consumer.handle(fresh)
+    return outcomes
 
 
 @dataclass(frozen=True)
@@ -119,6 +118,28 @@ def tally(consumer: str) -> Tally:
     )
     of_order = inbox.values("order_id").annotate(last=Max("version"), count=Count("pk"))
     return Tally(**counts, gaps=of_order.exclude(last=F("count")).count())
+
+
+def _seen(consumer: Consumer, events: Sequence[Event]) -> dict[UUID, int]:
+    """Of each order the highest version that has come so far."""
+    inbox = InboxEvent.objects.filter(
+        consumer=consumer.name, order_id__in={event.order_id for event in events}
+    )
+    return dict(inbox.values_list("order_id").annotate(Max("version")))
+
+
+def _take(consumer: Consumer, events: Sequence[Event], ignored: Sequence[bool]) -> list[UUID]:
+    """Write their rows; those of the events that had none."""
+    columns = zip(
+        *(
+            (event.id, event.order_id, event.version, event.type, is_ignored)
+            for event, is_ignored in zip(events, ignored, strict=True)
+        ),
+        strict=True,
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(_TAKE, [consumer.name, *map(list, columns)])
+        return [event_id for (event_id,) in cursor.fetchall()]
 
 
 def _told(event: Event) -> str:

@@ -1,6 +1,6 @@
-"""An event becomes rows: a notification for each person whom it concerns, and its deliveries."""
+"""Events become rows: a notification for each person whom they concern, and its deliveries."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 from uuid import UUID
@@ -10,7 +10,7 @@ from django.db.models.functions import Now
 
 from events.envelope import Event
 from notifications.models import Channel, Delivery, DeliveryState, Notification, Role
-from notifications.telling import Tell, Words, told_of, words
+from notifications.telling import Tell, told_of, words
 
 
 class Parties(NamedTuple):
@@ -23,77 +23,90 @@ class Parties(NamedTuple):
 
 @dataclass(frozen=True)
 class AddressBook:
-    """Who is who, as other apps know it; the consumer is given one (docs/decisions, 12)."""
+    """Who is who, as other apps know it; the consumer is given one (docs/decisions, 16)."""
 
-    parties_of: Callable[[UUID], Parties | None]
-    operators: Callable[[], Iterable[UUID]]
+    parties_of: Callable[[Collection[UUID]], Mapping[UUID, Parties]]
+    operators: Callable[[], Sequence[UUID]]
 
 
-def notify(event: Event, book: AddressBook) -> list[Notification]:
-    """Write what people are told of this event; call it in a transaction, once for each event.
+def notify(events: Sequence[Event], book: AddressBook) -> list[Notification]:
+    """Write what people are told of these events; in a transaction, and once for each event.
 
     Somebody with two roles is told once, as the first of them. An event of an order that is not
-    here concerns nobody.
+    here concerns nobody but the operators.
     """
-    tells = list(told_of(event))
-    if not tells:
-        return []
-    parties = book.parties_of(event.order_id)
-    told: dict[UUID, Tell] = {}
-    for tell in tells:
-        for person_id in _people(tell.role, event, parties, book):
-            told.setdefault(person_id, tell)
-    said = {tell.role: words(event, tell.role) for tell in told.values()}
-    told = {person_id: tell for person_id, tell in told.items() if said[tell.role].title}
-    written = [_written(event, person_id, tell.role, said) for person_id, tell in told.items()]
-    Notification.objects.bulk_create(written)
-    reachable = _reachable(person_id for person_id, tell in told.items() if tell.also)
+    tells = [(event, list(told_of(event))) for event in events]
+    parties = book.parties_of({event.order_id for event, lines in tells if lines})
+    operators = book.operators() if any(_is_for_ops(lines) for _, lines in tells) else ()
+    written: list[tuple[Notification, Tell]] = []
+    for event, lines in tells:
+        people = _people(event, parties.get(event.order_id), operators)
+        written += _written(event, lines, people)
+    Notification.objects.bulk_create(notification for notification, _ in written)
+    reachable = _reachable({told.person_id for told, tell in written if tell.also})
     Delivery.objects.bulk_create(
-        _delivery(one, channel)
-        for one, tell in zip(written, told.values(), strict=True)
+        _delivery(told, channel)
+        for told, tell in written
         for channel in (Channel.IN_APP, *tell.also)
-        if channel in reachable.get(one.person_id, {Channel.IN_APP})
+        if channel == Channel.IN_APP or channel in reachable[told.person_id]
     )
-    return written
+    return [notification for notification, _ in written]
 
 
-def _reachable(people: Iterable[UUID]) -> dict[UUID, set[Channel]]:
-    """By which channels each of these people can be reached: who gave no number gets no SMS."""
-    wanted = list(people)
-    if not wanted:
-        return {}
-    found = get_user_model().objects.filter(pk__in=wanted).values_list("pk", "email", "phone")
+def _is_for_ops(lines: Iterable[Tell]) -> bool:
+    return any(tell.role == Role.OPS for tell in lines)
+
+
+def _people(
+    event: Event, parties: Parties | None, operators: Sequence[UUID]
+) -> dict[Role, Sequence[UUID]]:
+    """Who has which role in what happened."""
+    if parties is None:
+        return {Role.OPS: operators}
+    # A runner may have changed since; the event tells of the one of its own time.
+    runner = event.data.get("runner_id", parties.runner_id)
     return {
-        pk: {Channel.IN_APP}
-        | ({Channel.EMAIL} if email else set())
-        | ({Channel.SMS} if phone else set())
-        for pk, email, phone in found
+        Role.CUSTOMER: (parties.customer_id,),
+        Role.RESTAURANT: (parties.owner_id,),
+        Role.RUNNER: (UUID(str(runner)),) if runner else (),
+        Role.OPS: operators,
     }
 
 
-def _people(role: Role, event: Event, parties: Parties | None, book: AddressBook) -> Iterable[UUID]:
-    if role == Role.OPS:
-        return book.operators()
-    if parties is None:
-        return ()
-    if role == Role.CUSTOMER:
-        return (parties.customer_id,)
-    if role == Role.RESTAURANT:
-        return (parties.owner_id,)
-    # A runner may have changed since; the event tells of the one of its own time.
-    runner = event.data.get("runner_id", parties.runner_id)
-    return (UUID(str(runner)),) if runner else ()
+def _written(
+    event: Event, lines: Iterable[Tell], people: Mapping[Role, Sequence[UUID]]
+) -> Iterator[tuple[Notification, Tell]]:
+    told: set[UUID] = set()
+    for tell in lines:
+        said = words(event, tell.role)
+        for person_id in people.get(tell.role, ()):
+            if said.title and person_id not in told:
+                told.add(person_id)
+                yield _notification(event, person_id, tell.role, said._asdict()), tell
 
 
-def _written(event: Event, person_id: UUID, role: Role, said: Mapping[Role, Words]) -> Notification:
+def _notification(
+    event: Event, person_id: UUID, role: Role, said: Mapping[str, str]
+) -> Notification:
     return Notification(
         person_id=person_id,
         role=role,
         event_id=event.id,
         order_id=event.order_id,
         type=event.type,
-        **said[role]._asdict(),
+        **said,
     )
+
+
+def _reachable(people: Collection[UUID]) -> dict[UUID, set[Channel]]:
+    """By what each of these people can be reached: who gave no number gets no SMS."""
+    if not people:
+        return {}
+    found = get_user_model().objects.filter(pk__in=people).values_list("pk", "email", "phone")
+    return {
+        pk: {channel for channel, at in ((Channel.EMAIL, email), (Channel.SMS, phone)) if at}
+        for pk, email, phone in found
+    }
 
 
 def _delivery(notification: Notification, channel: Channel) -> Delivery:

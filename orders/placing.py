@@ -1,6 +1,6 @@
 """Placing an order, at the menu's prices, and what becomes of it until its money is held."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple, TypedDict
 from uuid import UUID
 
@@ -65,11 +65,12 @@ def owner_of(*, restaurant_id: UUID) -> UUID:
     return owner
 
 
-def parties_of(*, order_id: UUID) -> Parties | None:
-    """Whom the order is about as it stands now; None when there is none."""
-    order = Order.objects.filter(id=order_id)
-    row = order.values_list("customer_id", "restaurant__owner_id", "runner_id").first()
-    return Parties(*row) if row else None
+def parties_of(*, order_ids: Collection[UUID]) -> dict[UUID, Parties]:
+    """Whom each order is about as it stands now; those that are not here are left out."""
+    rows = Order.objects.filter(id__in=order_ids).values_list(
+        "id", "customer_id", "restaurant__owner_id", "runner_id"
+    )
+    return {order_id: Parties(*people) for order_id, *people in rows}
 
 
 def waiting_for_a_runner() -> list[UUID]:

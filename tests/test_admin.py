@@ -55,7 +55,7 @@ def some_rows() -> Order:
     )
     Worker.objects.create(name="celery@kitchen (7)", queues=["local"])
     operating.pause_saga("pay_out", reason="the bank is closed", actor="ines")
-    handle(consumer, an_event("order.created", order.id))
+    handle(consumer, [an_event("order.created", order.id)])
     StripeEvent.objects.create(
         id=f"evt_{new_id().hex}", type="payment_intent.succeeded", object_type="payment_intent",
         order_id=order.pk, state=EventState.DEAD, created_at=timezone.now(), note="in vain",

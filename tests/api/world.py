@@ -125,7 +125,7 @@ def a_world() -> World:
 
 def told_of_the_runner(order: Order) -> UUID:
     """Every party of the order is told of it; the customer's notification."""
-    handle(consumer, an_event("order.accepted", order.id, runner_id=order.runner_id))
+    handle(consumer, [an_event("order.accepted", order.id, runner_id=order.runner_id)])
     return Notification.objects.get(order_id=order.id, person=order.customer).id
 
 

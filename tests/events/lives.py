@@ -19,7 +19,7 @@ from django.conf import settings  # noqa: E402
 from events.consumer import Runner  # noqa: E402
 from events.inbox import Consumer  # noqa: E402
 from events.relay import Relay  # noqa: E402
-from tests.events.readers import leave_a_mark  # noqa: E402
+from tests.events.readers import leave_marks  # noqa: E402
 
 
 def publish(topic: str) -> None:
@@ -30,7 +30,7 @@ def publish(topic: str) -> None:
 
 def consume(topic: str, group: str) -> None:
     """What a consumer's command does."""
-    Runner(Consumer(group, topic, leave_a_mark)).run()
+    Runner(Consumer(group, topic, leave_marks)).run()
 
 
 class Life:

@@ -11,7 +11,7 @@ django.setup()
 
 from events.consumer import Runner  # noqa: E402
 from events.inbox import Consumer  # noqa: E402
-from tests.events.readers import leave_a_mark  # noqa: E402
+from tests.events.readers import leave_marks  # noqa: E402
 
 
 class Doomed(Runner):
@@ -25,7 +25,7 @@ class Doomed(Runner):
 def main() -> None:
     topic, group, member, *fate = sys.argv[1:]
     kind = Doomed if fate else Runner
-    runner = kind(Consumer(group, topic, leave_a_mark), member)
+    runner = kind(Consumer(group, topic, leave_marks), member)
     signal.signal(signal.SIGTERM, lambda *_: runner.stop())
     runner.run()
 

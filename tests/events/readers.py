@@ -1,6 +1,6 @@
 """Consumers for tests: what they do shows in the database, as an effect that can be counted."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from uuid import UUID
 
 from django.db import connection
@@ -30,6 +30,12 @@ def leave_a_mark(event: Event) -> None:
         )
 
 
+def leave_marks(events: Sequence[Event]) -> None:
+    """One for each."""
+    for event in events:
+        leave_a_mark(event)
+
+
 def make_marks() -> None:
     """The table of the effects."""
     with connection.cursor() as cursor:
@@ -40,7 +46,13 @@ def make_marks() -> None:
 
 
 def consumer_of(feed: Feed, handle: Callable[[Event], object] = leave_a_mark) -> Consumer:
-    return Consumer(feed.group, feed.name, handle)
+    """The feed's only consumer, which does this with one event after the other."""
+
+    def each(events: Sequence[Event]) -> None:
+        for event in events:
+            handle(event)
+
+    return Consumer(feed.group, feed.name, each)
 
 
 def turned(runner: Runner, until: Callable[[], object]) -> None:

@@ -11,7 +11,7 @@ from tests.sagas.orders_at_rest import a_created_order
 
 
 def test_what_did_not_reach_somebody_is_tried_again_by_hand(ops: Client) -> None:
-    handle(consumer, an_event("order.created", a_created_order().id))
+    handle(consumer, [an_event("order.created", a_created_order().id)])
     dead = Delivery.objects.get(notification__role="customer", channel="email")
     sent = Delivery.objects.get(notification__role="customer", channel="in_app")
     Delivery.objects.filter(pk=dead.pk).update(state=DeliveryState.DEAD, next_try_at=None)

@@ -21,7 +21,7 @@ def order():
 @pytest.fixture
 def customer(order):
     for version, type_ in enumerate(("order.pending_payment", "order.created"), 1):
-        handle(consumer, an_event(type_, order.id, version))
+        handle(consumer, [an_event(type_, order.id, version)])
     return Client(order.customer)
 
 
