@@ -17,7 +17,7 @@ from bench.site import open_site
 from devstack.errors import StackError
 from devstack.foreground import until_told_to_stop
 
-NAMES = ("local_steps", "create_order", "scheduler", "events")
+NAMES = ("local_steps", "create_order", "scheduler", "recovery", "events")
 
 
 def main() -> int:
@@ -57,14 +57,11 @@ def _benchmark(name: str) -> Any:
     from bench.create_order import create_order
     from bench.events import events
     from bench.local_steps import local_steps
+    from bench.recovery import recovery
     from bench.scheduler import scheduler
 
-    return {
-        "local_steps": local_steps,
-        "create_order": create_order,
-        "scheduler": scheduler,
-        "events": events,
-    }[name]
+    benchmarks = (local_steps, create_order, scheduler, recovery, events)
+    return dict(zip(NAMES, benchmarks, strict=True))[name]
 
 
 def _about() -> dict[str, str]:

@@ -96,7 +96,7 @@ def bulk(site: Site, port: int, posts: Sequence[Post], count: int) -> None:
     """Post so many orders from all clients at once, and wait until the last is CREATED."""
     wanted = _created() + count
     site.share(post_many, count, port, posts)
-    until(lambda: _created() >= wanted, f"{count} orders to be CREATED")
+    until(lambda: _created() >= wanted, f"{count} orders to be CREATED", within=300)
 
 
 def post_many(count: int, port: int, posts: Sequence[Post]) -> None:

@@ -70,17 +70,17 @@ class Site:
             call.result()
 
     @contextmanager
-    def workers(self, *commands: tuple[str, ...], **environment: str) -> Iterator[None]:
+    def workers(self, *commands: tuple[str, ...], **environment: str) -> Iterator[Supervisor]:
         """Celery workers with these options, one process each, ready when the block begins."""
         names = [f"worker-{number}" for number in range(len(commands))]
         argv = {
             name: ["celery", "-A", "campusg", "worker", *WORKER, "-n", f"{name}@bench", *options]
             for name, options in zip(names, commands, strict=True)
         }
-        with _running(argv, environment):
+        with _running(argv, environment) as crew:
             ready = [_log(name) for name in names]
             until(lambda: all(" ready." in log.read_text() for log in ready), "the workers")
-            yield
+            yield crew
 
     @contextmanager
     def events(self) -> Iterator[None]:
@@ -145,7 +145,7 @@ def threads(concurrency: int, queues: str = "remote") -> tuple[str, ...]:
 
 
 @contextmanager
-def _running(commands: dict[str, list[str]], environment: dict[str, str]) -> Iterator[None]:
+def _running(commands: dict[str, list[str]], environment: dict[str, str]) -> Iterator[Supervisor]:
     """Python modules of this checkout, with their logs, until the block ends."""
     env = {**os.environ, **environment, "PYTHONPATH": import_path()}
     for name in commands:
@@ -158,7 +158,7 @@ def _running(commands: dict[str, list[str]], environment: dict[str, str]) -> Ite
     )
     crew.start()
     try:
-        yield
+        yield crew
     finally:
         crew.stop()
 

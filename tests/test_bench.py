@@ -35,6 +35,7 @@ def test_every_benchmark_runs_and_gives_figures(tmp_path: Path) -> None:
         "create_order whole",
         "Due events",
         "New orders",
+        "4 runs",
         "Events",
         "Orders while the broker is away",
     ]
