@@ -50,8 +50,9 @@ def test_an_order_is_placed_watched_and_created(worker):
         (row,) = client.get(f"/api/{path}").json()["results"]
         assert (row["order_id"], row[key]) == (order["id"], 3084)
         assert client.get(row["url"]).json() == row
-    (due,) = client.get("/api/events").json()["results"]
-    assert (due["event_type"], due["entity_id"]) == ("ORDER_TIMEOUT", order["id"])
+    due = client.get("/api/events").json()["results"]
+    assert {one["entity_id"] for one in due} == {order["id"]}
+    assert {one["event_type"] for one in due} == {"ORDER_TIMEOUT", "ESCROW_TIMEOUT"}
 
 
 def test_who_waits_is_told_the_outcome(worker):
