@@ -129,6 +129,13 @@ def still_open(order_ids: Iterable[UUID]) -> list[UUID]:
     return [one for one in wanted if one in ids]
 
 
+def not_over(order_ids: Iterable[UUID]) -> list[UUID]:
+    """Those of the orders that exist and to which something may still happen."""
+    over = (OrderStatus.COMPLETED, OrderStatus.CANCELLED)
+    left = Order.objects.filter(id__in=list(order_ids)).exclude(status__in=over)
+    return list(left.values_list("id", flat=True))
+
+
 def stop_cancelling(*, order_id: UUID, status_before: str) -> None:
     """Undo `begin_cancelling`: CANCELLING → where it stood; any other order stays as it is."""
     move_back(

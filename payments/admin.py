@@ -8,7 +8,15 @@ from django.http import HttpRequest
 
 from campusg.admin import Guarded, Seen, money, status
 from payments import operations, stripe_events
-from payments.models import Operation, Payment, StripeEvent, StripeLine
+from payments.models import (
+    BalanceTransaction,
+    Break,
+    Operation,
+    Payment,
+    Reconciliation,
+    StripeEvent,
+    StripeLine,
+)
 from payments.webhooks import hint
 
 
@@ -84,3 +92,41 @@ class StripeEventAdmin(Guarded):
 class StripeLineAdmin(Guarded):
     order_field = None
     list_display = ("__str__", "open_until", "failures", "events_seen_until")
+
+
+@admin.register(Break)
+class BreakAdmin(Guarded):
+    list_display = (
+        "object_id", "kind", "layer", "order_id", "ours", "theirs", money("amount"), "found_at",
+        "resolved_at", "how",
+    )  # fmt: skip
+    list_filter = (("resolved_at", admin.EmptyFieldListFilter), "kind", "layer", "currency")
+    search_fields = ("object_id", "how")
+    search_help_text = "An order's id, or that of an object at Stripe."
+    uuid_fields = ("order_id",)
+    date_hierarchy = "found_at"
+    ordering = ("-found_at", "-id")
+
+
+@admin.register(Reconciliation)
+class ReconciliationAdmin(Guarded):
+    order_field = None
+    list_display = (
+        "__str__", "began_at", "ended_at", "matched", "under_way", "found", "unexplained",
+    )  # fmt: skip
+    search_fields = ("unexplained",)
+    uuid_fields = ()
+    ordering = ("-began_at", "-id")
+
+
+@admin.register(BalanceTransaction)
+class BalanceTransactionAdmin(Guarded):
+    list_display = (
+        "id", "type", "reference", "order_id", money("net"), "created_at", "imported_at",
+    )  # fmt: skip
+    list_filter = ("type", "currency")
+    search_fields = ("id", "reference")
+    search_help_text = "An order's id, or that of an object at Stripe."
+    uuid_fields = ("order_id", "operation_id")
+    date_hierarchy = "created_at"
+    ordering = ("-created_at", "-id")

@@ -12,7 +12,7 @@ from payments.errors import NotOurs, StripeUnavailable
 from payments.gateway import HOLD_STANDS, Outcome, Reply
 from payments.janitor import resolve
 from payments.learning import answered
-from payments.models import UNRESOLVED, Operation, Payment
+from payments.models import UNRESOLVED, Operation, OperationState, Payment
 from payments.operations import Call
 from payments.stripe_events import StripeEvent
 from sagas.engine.starting import announce
@@ -27,9 +27,22 @@ def follow(event: StripeEvent) -> str:
     Raises NotOurs when the event is about no payment of ours, StripeUnavailable when Stripe did
     not say: it is followed again later.
     """
-    payment_id = _payment_of(event)
+    return find_out(_payment_of(event))
+
+
+def find_out(payment_id: UUID) -> str:
+    """Read what has become of a payment's unresolved operations, and learn it; in words, what came
+    of it. Raises StripeUnavailable."""
     learnt = [_find_out(call) for call in in_transaction(partial(_unresolved, payment_id))]
     return ", ".join(learnt) or "known already"
+
+
+def adopt(payment_id: UUID, object_id: str) -> bool:
+    """Learn that an operation of the payment's has made this object, if it has. Raises
+    StripeUnavailable."""
+    find_out(payment_id)
+    made = Operation.objects.filter(payment_id=payment_id, stripe_id=object_id)
+    return made.filter(state=OperationState.SUCCEEDED).exists()
 
 
 def _payment_of(event: StripeEvent) -> UUID:

@@ -8,6 +8,9 @@ from django.db.models.functions import Now
 from campusg.ids import new_id
 from campusg.money import CurrencyField, MinorUnitsField
 from payments.breaker import StripeLine as StripeLine
+from payments.breaks import BalanceTransaction as BalanceTransaction
+from payments.breaks import Break as Break
+from payments.breaks import Reconciliation as Reconciliation
 from payments.stripe_events import StripeEvent as StripeEvent
 
 
@@ -94,6 +97,11 @@ class Payment(models.Model):
                 fields=["capture_before"],
                 condition=models.Q(status=PaymentStatus.AUTHORIZED),
                 name="payment_lapsing",
+            ),
+            models.Index(
+                fields=["payment_intent"],
+                condition=~models.Q(payment_intent=""),
+                name="payment_of_intent",
             ),
         ]
 

@@ -253,7 +253,8 @@ HAVING CASE
 
 -- name: I18 clearing is what stands at Stripe
 -- What an order's journals left on the clearing account is what Stripe took, less its fee, less what
--- it gave back and paid on, unless a run is still at work on the order.
+-- it gave back and paid on, unless a run is still at work on the order; and what differs from
+-- Stripe's own balance transactions is explained within a day.
 SELECT p.order_id, s.stands, coalesce(b.booked, 0) AS booked
   FROM payments_payment p
  CROSS JOIN LATERAL (
@@ -272,7 +273,11 @@ SELECT p.order_id, s.stands, coalesce(b.booked, 0) AS booked
  WHERE s.stands <> coalesce(b.booked, 0)
    AND NOT EXISTS (SELECT FROM sagas_run r
                     WHERE split_part(r.key, ':', 1) = p.order_id::text
-                      AND r.status IN ('RUNNING', 'WAITING', 'COMPENSATING', 'PARKED'));
+                      AND r.status IN ('RUNNING', 'WAITING', 'COMPENSATING', 'PARKED'))
+ UNION ALL
+SELECT b.order_id, b.amount, 0
+  FROM payments_break b
+ WHERE b.resolved_at IS NULL AND b.found_at < now() - interval '24 hours';
 
 -- name: I19 refund in flight is seen to
 -- What is promised back to a customer has an operation under way, a run at work on it, or a person.

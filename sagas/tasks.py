@@ -9,6 +9,7 @@ from sagas.engine.tasks import on_fail, register, sweep
 from sagas.manual import BY_HAND
 from sagas.pay_out import pay_out
 from sagas.purging import purge
+from sagas.reconciling import look_at_open_task, reconcile_yesterday
 from sagas.refund_order import refund_order
 from sagas.release_runner import release_runner
 from sagas.settle_claim import settle_claim
@@ -35,8 +36,10 @@ __all__ = [
     "SAGAS",
     "backfill",
     "follow_due",
+    "look_at_open_task",
     "on_fail",
     "purge",
+    "reconcile_yesterday",
     "set_missing_timers",
     "sweep",
 ]

@@ -21,7 +21,15 @@ from events.inbox import handle
 from events.models import InboxEvent, OutboxEvent, Stream
 from notifications.models import Delivery, Notification
 from orders.models import HandOver, MenuItem, Order, OrderItem, Rating, Restaurant
-from payments.models import Operation, Payment, StripeEvent, StripeLine
+from payments.models import (
+    BalanceTransaction,
+    Break,
+    Operation,
+    Payment,
+    Reconciliation,
+    StripeEvent,
+    StripeLine,
+)
 from payments.stripe_events import EventState
 from sagas import operating
 from sagas.models import Action, PausedSaga, Run, StepLog, Worker
@@ -34,7 +42,7 @@ from users.models import PayoutAccount, SavedCard, User
 GUARDED = (
     Order, Payment, Operation, Account, Journal, Entry, Hold, ScheduledEvent, OutboxEvent, Stream,
     Run, Action, PausedSaga, Worker, IdempotencyKey, InboxEvent, Notification, Delivery,
-    StripeEvent, StripeLine,
+    StripeEvent, StripeLine, Break, Reconciliation, BalanceTransaction,
 )  # fmt: skip
 EDITED = (User, Restaurant, MenuItem)
 #: Shown on the page of what they belong to.
@@ -61,6 +69,17 @@ def some_rows() -> Order:
         order_id=order.pk, state=EventState.DEAD, created_at=timezone.now(), note="in vain",
     )  # fmt: skip
     StripeLine.objects.get_or_create(id=1)
+    now = timezone.now()
+    Reconciliation.objects.create(since=now, until=now)
+    differs = {"order_id": order.pk, "currency": "USD"}
+    Break.objects.create(
+        layer="posted", kind="orphan", object_id=f"tr_{new_id().hex}", ours="nothing",
+        theirs="-2.00 USD", amount=-200, **differs,
+    )  # fmt: skip
+    BalanceTransaction.objects.create(
+        id=f"txn_{new_id().hex}", type="transfer", reference="tr_1", net=-200, created_at=now,
+        **differs,
+    )  # fmt: skip
     return order
 
 

@@ -29,14 +29,26 @@ from payments.gateway.payees import (
     transfers_of,
 )
 from payments.gateway.refunds import find_refund, refund
+from payments.gateway.reports import (
+    Intent,
+    Movement,
+    balance,
+    intent,
+    intents,
+    movements,
+    movements_of,
+)
 
 __all__ = [
     "ABSENT",
     "HOLD_STANDS",
+    "Intent",
+    "Movement",
     "Outcome",
     "Registered",
     "Reply",
     "authorize",
+    "balance",
     "begin_setup",
     "capture",
     "charge",
@@ -51,7 +63,11 @@ __all__ = [
     "find_void",
     "finish_setup",
     "forget_card",
+    "intent",
+    "intents",
     "list_events",
+    "movements",
+    "movements_of",
     "refund",
     "register_customer",
     "register_payee",

@@ -8,6 +8,15 @@ from tests.factories import a_customer, an_order
 from tests.sagas.planting import breaks, run, sql
 
 
+@breaks("I18 clearing is what stands at Stripe")
+def _a_difference_that_nobody_explains() -> None:
+    sql(
+        "INSERT INTO payments_break (layer, kind, object_id, ours, theirs, amount, currency, how,"
+        " found_at) VALUES ('posted', 'orphan', 'tr_1', 'nothing', '-2.00 USD', -200, 'USD', '',"
+        " now() - interval '25 hours')"
+    )
+
+
 @breaks("I24 outbox is being drained")
 def _no_relay_is_at_work() -> None:
     sql(
