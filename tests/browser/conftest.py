@@ -21,8 +21,9 @@ __all__ = ["servers"]
 AS_IN_PRODUCTION = {"STREAM_HEARTBEAT_SECONDS": "15", "STREAM_RECHECK_SECONDS": "60"}
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
+    """Gone with the module: while Playwright's loop runs in this thread no other test has one."""
     try:
         found = browser()
     except StackError as error:
