@@ -1,18 +1,20 @@
 """Whatever of Stripe's events arrives, when, in which order and how often: the same end.
 
 An order is lived through its sagas in this process, step by step. At every call to Stripe, before
-and after its effect, events are delivered as Hypothesis likes, and the reply may be lost.
+and after its effect, events are delivered as the dice fall, and the reply may be lost.
 `EVENT_ORDERS` says how many such lives are tried: 5 unless told, 500 in `make event-orders`.
 """
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from random import Random
 from typing import Any
 
+import hypothesis
 import pytest
 from django.db.models import Sum
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase
 from hypothesis import strategies as st
 
 from escrow.models import Entry
@@ -51,10 +53,10 @@ class Another(Lunch):
 
 
 class Post:
-    """Stripe's post about one order, delivered as Hypothesis likes."""
+    """Stripe's post about one order, delivered as the dice fall."""
 
-    def __init__(self, order: Lunch, draw: Callable[[Any], Any]) -> None:
-        self.order, self.draw = order, draw
+    def __init__(self, order: Lunch, dice: Random) -> None:
+        self.order, self.dice = order, dice
         self.lost: Counter[Any] = Counter()
 
     def around(self, act: RemoteParticipant, call: Any) -> Reply:
@@ -62,27 +64,27 @@ class Post:
         self.some()
         reply: Reply = MAKE_CALL(act, call)
         self.some()
-        if self.lost[call.operation_id] < LOST_AT_MOST and self.draw(st.booleans()):
+        if self.lost[call.operation_id] < LOST_AT_MOST and self.dice.random() < 0.5:
             self.lost[call.operation_id] += 1
-            return Reply(Outcome.UNKNOWN, code="lost", read_only=self.draw(st.booleans()))
+            return Reply(Outcome.UNKNOWN, code="lost", read_only=self.dice.random() < 0.5)
         return reply
 
     def some(self) -> None:
         """A few of the events that there are, in any order, some of them again."""
         events = events_of(str(self.order.id), self.order.payment.payment_intent or "none")
         if events:
-            self.deliver(events, self.draw(st.lists(st.integers(0, len(events) - 1), max_size=4)))
+            self.deliver(self.dice.choices(events, k=self.dice.randrange(5)))
 
     def all_of_it(self) -> None:
         """In the end everything has come, twice, in whatever order."""
         events = events_of(str(self.order.id), self.order.payment.payment_intent)
         for _ in range(2):
-            self.deliver(events, self.draw(st.permutations(range(len(events)))))
+            self.deliver(self.dice.sample(events, len(events)))
 
-    def deliver(self, events: list[dict[str, Any]], which: list[int]) -> None:
-        for at in which:
-            stripe_events.store([(Notice.of(events[at]), "")], Source.WEBHOOK)
-            stripe_events.try_again([events[at]["id"]])
+    def deliver(self, events: list[dict[str, Any]]) -> None:
+        for event in events:
+            stripe_events.store([(Notice.of(event), "")], Source.WEBHOOK)
+            stripe_events.try_again([event["id"]])
             while follow_due():
                 pass
 
@@ -149,23 +151,24 @@ def no_other_post(committed_db: None) -> Iterator[None]:
 
 @pytest.mark.fault(9, 10, 11, 12, 20)
 def test_any_post_in_any_order_comes_to_the_same_end(
-    first: Lunch, monkeypatch: pytest.MonkeyPatch
+    first: Lunch, monkeypatch: pytest.MonkeyPatch, settings: Any
 ) -> None:
+    # On a busy machine a life may take longer than a test's orders are given to be paid.
+    settings.AUTHORIZATION_GIVE_UP_SECONDS = 900
     expected = end_of(first)
     assert expected["order"] == "COMPLETED"
 
-    @settings(
+    @hypothesis.settings(
         max_examples=LIVES,
         deadline=None,
-        print_blob=True,
-        # A life takes long, and shrinking would try hundreds; the blob repeats this one.
+        # A life takes long, and shrinking would try hundreds; the seed repeats this one.
         phases=(Phase.explicit, Phase.generate),
         suppress_health_check=list(HealthCheck),
     )
-    @given(st.data())
-    def a_life(data: st.DataObject) -> None:
+    @hypothesis.given(seed=st.integers(0, 2**32))
+    def a_life(seed: int) -> None:
         order = Another(first)
-        post = Post(order, data.draw)
+        post = Post(order, Random(seed))
         monkeypatch.setattr(RemoteParticipant, "make_call", lambda *call: post.around(*call))
         whole_life(order)
         before = end_of(order)
