@@ -14,6 +14,7 @@ from django.conf import settings
 from django.db import connection
 from django.db.models.functions import Now
 
+from campusg.locks import alone
 from campusg.money import formatted
 from orders import services as orders
 from payments import following, gateway, holds, mirroring
@@ -97,8 +98,10 @@ def reconcile_yesterday() -> None:
     with connection.cursor() as cursor:
         cursor.execute("SELECT date_trunc('day', now(), 'UTC'), now()")
         midnight, now = cursor.fetchone()
-    with suppress(StripeUnavailable):
-        reconcile(midnight - DAY, now)
+    # The first look of all may take so long that the broker hands the task to another.
+    with alone("reconciliation") as mine, suppress(StripeUnavailable):
+        if mine:
+            reconcile(midnight - DAY, now)
 
 
 def _compared(since: datetime, until: datetime) -> Compared:

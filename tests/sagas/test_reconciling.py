@@ -8,17 +8,17 @@ import pytest
 import requests
 from django.conf import settings
 from django.core.management import CommandError, call_command
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models.functions import Now
 
 from campusg.ids import new_id
 from payments import payouts, services
-from payments.breaks import Break, BreakKind, Layer
+from payments.breaks import Break, BreakKind, Layer, Reconciliation
 from payments.gateway import client
 from payments.models import Kind, Leg, Operation, OperationState, Payment, PaymentStatus
 from payments.operations import Call, perform
 from sagas import reconciling
-from sagas.reconciling import look_at_open, reconcile
+from sagas.reconciling import look_at_open, reconcile, reconcile_yesterday
 from tests.makers import make_customer
 from tests.sagas.lunch import DELIVERY, FOOD, TOTAL, Lunch
 
@@ -36,7 +36,7 @@ def plant(what: str, **wanted: Any) -> dict[str, Any]:
     return planted
 
 
-def look() -> reconciling.Reconciliation:
+def look() -> Reconciliation:
     """At everything since yesterday."""
     now = datetime.now(UTC)
     return reconcile(now - timedelta(days=1), now + timedelta(hours=1))
@@ -177,6 +177,21 @@ def test_a_quarter_of_an_hour_finds_a_hold_that_is_gone_and_one_that_is_less(
         (BreakKind.AMOUNT, less.payment_intent),
     }
     assert look_at_open() == 0
+
+
+@pytest.mark.usefixtures("no_worker")
+def test_the_nightly_look_is_made_once_at_a_time(breaks: Breaks) -> None:
+    looks = Reconciliation.objects.count()
+    other = connection.copy()
+    with other.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_lock(hashtextextended('reconciliation', 0))")
+        reconcile_yesterday()
+        assert Reconciliation.objects.count() == looks
+    other.close()
+    reconcile_yesterday()
+    assert Reconciliation.objects.count() == looks + 1
+    latest = Reconciliation.objects.latest("began_at")
+    assert (latest.since.hour, latest.since.minute, latest.ended_at is not None) == (0, 0, True)
 
 
 @pytest.mark.usefixtures("no_worker")
