@@ -12,8 +12,9 @@ from django.db import connection, transaction
 from django.db.models.functions import Now
 
 from campusg.ids import new_id
+from orders.states import OrderStatus
 from payments import payouts, services
-from payments.breaks import Break, BreakKind, Layer, Reconciliation
+from payments.breaks import BalanceTransaction, Break, BreakKind, Layer, Reconciliation
 from payments.gateway import client
 from payments.models import Kind, Leg, Operation, OperationState, Payment, PaymentStatus
 from payments.operations import Call, perform
@@ -128,6 +129,26 @@ def test_one_of_each_kind_is_found_and_nothing_else(lunch: Ordered, breaks: Brea
     look_at_open()
     agreed = breaks.of(standing.payment.payment_intent)
     assert (agreed.resolved_at is not None, agreed.how) == (True, reconciling.AGREES)
+
+
+def test_what_is_older_than_what_was_read_is_asked_for_by_its_id(
+    lunch: Ordered, breaks: Breaks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order = lunch().bring(OrderStatus.PLACED)
+    order.cancel()
+    order.settles()
+    look()
+    names = Operation.objects.filter(order_id=order.id).values("stripe_id")
+    known = BalanceTransaction.objects.filter(reference__in=names)
+    before = list(known.order_by("id").values_list("id", "net"))
+    # The charge, the rest of it that was not captured, and at least one payout.
+    assert len(before) >= 3
+    known.delete()
+    monkeypatch.setattr(reconciling.mirroring, "mirror", lambda *_: None)
+    monkeypatch.setattr(reconciling.mirroring, "unexplained", dict)
+    look()
+    assert breaks.found() == set()
+    assert list(known.order_by("id").values_list("id", "net")) == before
 
 
 @pytest.mark.fault(13, 20)
