@@ -428,8 +428,10 @@ SELECT what, id
         SELECT 'run', id::text, facts::text || reason FROM sagas_run
          UNION ALL
         SELECT 'step', id::text, error FROM sagas_steplog WHERE error <> '') at_rest
- WHERE regexp_replace(kept, '[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}', '', 'g')
-       ~ '\m[2-6](?:[ -]?\d){12,18}\M';
+ -- Nearly nothing looks like one even with its UUIDs, so few are looked at twice.
+ WHERE CASE WHEN kept ~ '[2-6](?:[ -]?\d){12}'
+            THEN regexp_replace(kept, '[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}', '', 'g')
+                 ~ '\m[2-6](?:[ -]?\d){12,18}\M' END;
 
 -- name: I31 nothing open past its deadline
 -- No order still waits for its money 20 minutes after it was placed with no run to bring it.
