@@ -11,7 +11,7 @@ from orders.page import order_page
 from orders.selectors import visible_to
 from payments import gateway
 from scheduler.views import CancelEvent, DueEvents, Schedule
-from users.views import CardSetup, PaymentMethod, counted
+from users.views import CardSetup, OnboardingLink, PaymentMethod, counted
 
 api: list[URLPattern | URLResolver] = [
     path("", Root.as_view(), name="api-root"),
@@ -30,6 +30,11 @@ api: list[URLPattern | URLResolver] = [
         "users/<uuid:pk>/payment-method/setup",
         CardSetup.as_view(cards=gateway),
         name="card-setup",
+    ),
+    path(
+        "users/<uuid:pk>/payout-account/onboarding-link",
+        OnboardingLink.as_view(accounts=gateway),
+        name="onboarding-link",
     ),
     path("events", DueEvents.as_view(entities_of=visible_to), name="events"),
     path("events/<uuid:pk>/cancel", CancelEvent.as_view(), name="cancel-event"),

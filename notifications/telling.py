@@ -67,6 +67,21 @@ TOLD = (
     Tell("payout.paid", RUNNER, also=(EMAIL,), when={"payable": "runner_payable"}),
     Tell("payout.reversed", RESTAURANT, also=(EMAIL,), when={"payable": "restaurant_payable"}),
     Tell("payout.reversed", RUNNER, also=(EMAIL,), when={"payable": "runner_payable"}),
+    Tell(
+        "payout.held",
+        RESTAURANT,
+        also=(EMAIL,),
+        when={"payable": "restaurant_payable", "waits_for": "account"},
+    ),
+    Tell(
+        "payout.held",
+        RUNNER,
+        also=(EMAIL,),
+        when={"payable": "runner_payable", "waits_for": "account"},
+    ),
+    Tell("payout.held", OPS, also=(EMAIL,), when={"waits_for": "balance"}),
+    Tell("payment.hold_ending", OPS, also=(EMAIL,)),
+    Tell("payment.lapsed", OPS),
     Tell("payment.refunded", CUSTOMER, also=(EMAIL,)),
     Tell("payment.capture_failed", OPS),
 )

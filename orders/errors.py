@@ -122,3 +122,9 @@ class OrderBusy(Conflict):
     """A saga is at work on the order; what it does is not done by hand as well."""
 
     code = "order_busy"
+
+
+class RestaurantUnpaid(Conflict):
+    """The restaurant can't be paid at Stripe now, so it takes no orders; choose another."""
+
+    code = "restaurant_unpaid"

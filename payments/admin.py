@@ -11,6 +11,7 @@ from payments import operations, stripe_events
 from payments.models import (
     BalanceTransaction,
     Break,
+    HeldPayout,
     Operation,
     Payment,
     Reconciliation,
@@ -130,3 +131,15 @@ class BalanceTransactionAdmin(Guarded):
     uuid_fields = ("order_id", "operation_id")
     date_hierarchy = "created_at"
     ordering = ("-created_at", "-id")
+
+
+@admin.register(HeldPayout)
+class HeldPayoutAdmin(Guarded):
+    list_display = (
+        "order_id", "leg", money("amount"), "waits_for", "reason", "since", "ended_at",
+    )  # fmt: skip
+    list_filter = ("waits_for", "leg", ("ended_at", admin.EmptyFieldListFilter))
+    search_fields = ("reason",)
+    search_help_text = "An order's id."
+    date_hierarchy = "since"
+    ordering = ("-since", "-id")

@@ -27,7 +27,7 @@ def follow(event: StripeEvent) -> str:
     Raises NotOurs when the event is about no payment of ours, StripeUnavailable when Stripe did
     not say: it is followed again later.
     """
-    return find_out(_payment_of(event))
+    return find_out(payment_of_event(event))
 
 
 def find_out(payment_id: UUID) -> str:
@@ -45,9 +45,9 @@ def adopt(payment_id: UUID, object_id: str) -> bool:
     return made.filter(state=OperationState.SUCCEEDED).exists()
 
 
-def _payment_of(event: StripeEvent) -> UUID:
+def payment_of_event(event: StripeEvent) -> UUID:
     """By the operation that made the object, by the intent, or by the order: in this order, as the
-    first is the most certain."""
+    first is the most certain. Raises NotOurs."""
     if event.operation_id:
         made = Operation.objects.filter(pk=event.operation_id)
         payment_id = made.values_list("payment_id", flat=True).first()

@@ -7,8 +7,16 @@ from django.db.models.functions import Now
 from events.services import record as record_event
 from payments import operations
 from payments.errors import NothingHeld, OperatorNeeded
-from payments.gateway import HOLD_STANDS, Reply
-from payments.models import UNRESOLVED, Kind, Operation, OperationState, Payment, PaymentStatus
+from payments.gateway import HOLD_LAPSED, HOLD_STANDS, Reply
+from payments.models import (
+    UNRESOLVED,
+    HeldPayout,
+    Kind,
+    Operation,
+    OperationState,
+    Payment,
+    PaymentStatus,
+)
 from payments.operations import Call
 from sagas.engine import Unknown
 
@@ -109,6 +117,8 @@ def _apply(payment: Payment, operation: Operation, reply: Reply) -> str:
             payment.refunded_at = operation.resolved_at
             whole = payment.refunded_amount == payment.captured_amount
             payment.status = PaymentStatus.REFUNDED if whole else PaymentStatus.PARTLY_REFUNDED
+            if whole:
+                HeldPayout.objects.filter(payment=payment, ended_at=None).update(ended_at=Now())
             return "payment.refunded"
     return ""
 
@@ -123,6 +133,9 @@ def _voided(payment: Payment, operation: Operation) -> str:
     ):
         payment.status, payment.failed_at = PaymentStatus.FAILED, operation.resolved_at
         return ""
+    if operation.code == HOLD_LAPSED and not payment.lapsed_at:
+        payment.status, payment.lapsed_at = PaymentStatus.LAPSED, operation.resolved_at
+        return "payment.lapsed"
     payment.status, payment.released_at = PaymentStatus.RELEASED, operation.resolved_at
     return "payment.released"
 

@@ -57,6 +57,7 @@ class Payment(models.Model):
     failed_at = models.DateTimeField(null=True, blank=True)
     released_at = models.DateTimeField(null=True, blank=True)
     lapsed_at = models.DateTimeField(null=True, blank=True)
+    hold_warned_at = models.DateTimeField(null=True, blank=True)
     captured_at = models.DateTimeField(null=True, blank=True)
     refunded_at = models.DateTimeField(null=True, blank=True)
 
@@ -231,3 +232,35 @@ class Operation(models.Model):
 
     def __str__(self) -> str:
         return self.key
+
+
+class HeldPayout(models.Model):
+    """A payee of an order who could not be paid at once: since when, and why it was last so."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    payment = models.ForeignKey(Payment, on_delete=models.PROTECT, related_name="held_payouts")
+    order_id = models.UUIDField(db_index=True)
+    leg = models.CharField(max_length=10, choices=Leg)
+    amount = MinorUnitsField()
+    currency = CurrencyField()
+    waits_for = models.CharField(
+        max_length=8,
+        choices=[
+            ("account", "the payee's account"),
+            ("balance", "the platform's balance"),
+            ("dispute", "the bank's verdict"),
+        ],
+    )
+    reason = models.TextField()
+    since = models.DateTimeField(db_default=Now())
+    ended_at = models.DateTimeField(null=True, blank=True, help_text="Paid, or not owed any more.")
+
+    class Meta:
+        ordering: ClassVar = ["-since", "-id"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["payment", "leg"], name="held_payout_once_a_leg"),
+            models.CheckConstraint(condition=models.Q(amount__gt=0), name="held_payout_positive"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.leg} of order {self.order_id}"

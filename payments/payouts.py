@@ -1,9 +1,14 @@
 """Paying a captured payment on to restaurant and runner, each leg alone, and taking it back."""
 
-from typing import TypedDict
+from datetime import timedelta
+from typing import NamedTuple, TypedDict
 from uuid import UUID
 
+from django.conf import settings
+from django.db.models.functions import Now
+
 from campusg.errors import Refused
+from events.services import record
 from payments import operations
 from payments.errors import OperatorNeeded, PaymentBusy, PayoutOff
 from payments.gateway import Reply
@@ -14,20 +19,31 @@ from payments.learning import (
     repeated_or_refused,
     unresolved,
 )
+from payments.models import HeldPayout, Operation, OperationState, Payment, PaymentStatus
 from payments.models import Leg as Leg
-from payments.models import Operation, OperationState, Payment, PaymentStatus
 from payments.operations import Call
 from sagas.engine import Unknown, Waiting
 
 #: The signal for which an unpaid payee's run waits.
 ACCOUNT_UPDATED = "payout_account.updated"
 DAY, HOUR = 86_400, 3600
+
+
+class Held(NamedTuple):
+    """What a payee waits for, the signal that tells of it, and how often it is looked at anyhow."""
+
+    waits_for: str
+    signal: str
+    seconds: int
+
+
 #: Refused for now: what is waited for, and after how many seconds it is tried again all the same.
 #: https://docs.stripe.com/connect/account-capabilities#transfers
+ACCOUNT = Held("account", ACCOUNT_UPDATED, DAY)
 HELD = {
-    "insufficient_capabilities_for_transfer": (ACCOUNT_UPDATED, DAY),
-    "transfers_not_allowed": (ACCOUNT_UPDATED, DAY),
-    "balance_insufficient": ("balance.available", HOUR),
+    "insufficient_capabilities_for_transfer": ACCOUNT,
+    "transfers_not_allowed": ACCOUNT,
+    "balance_insufficient": Held("balance", "balance.available", HOUR),
 }
 _PAYS = (PaymentStatus.CAPTURED, PaymentStatus.PARTLY_REFUNDED, PaymentStatus.WRITTEN_OFF)
 #: Taking money back may fail for good only because the account no longer has it.
@@ -49,13 +65,72 @@ class Reversed(TypedDict):
     operation_id: UUID | None
 
 
-def wait_for_account(*, order_id: UUID) -> Waiting:
-    """There is no account that may be paid now: wait to be told of one, and look every day.
+def wait_for_account(
+    *, order_id: UUID, leg: Leg, amount: int, why: str
+) -> Waiting | OperatorNeeded:
+    """There is no account that may be paid now: wait to be told of one, and look every day; a
+    person after `PAYOUT_HELD_MAX_SECONDS`.
 
     Raises PayoutOff when there is nothing to wait for: the customer gets the money back.
     """
+    payment = payment_of(order_id)
+    _refuse_if_off(payment)
+    return hold_back(payment, leg, amount, ACCOUNT, why)
+
+
+def never_to_be_paid(*, order_id: UUID, leg: Leg, why: str) -> OperatorNeeded:
+    """The account is gone. What is owed is sent to no other that nobody has named.
+
+    Raises PayoutOff when it is not owed any more.
+    """
     _refuse_if_off(payment_of(order_id))
-    return Waiting(ACCOUNT_UPDATED, operations.now() + operations.scaled(DAY))
+    return OperatorNeeded(
+        f"The {leg} can't be paid: {why} Once they have another account (PUT"
+        " /api/users/…/payout-account, or the onboarding link), this run goes on by itself."
+    )
+
+
+def hold_back(
+    payment: Payment, leg: Leg, amount: int, held: Held, why: str
+) -> Waiting | OperatorNeeded:
+    """Note that a leg can't be paid now, and wait; records `payout.held` the first time. After
+    `PAYOUT_HELD_MAX_SECONDS` a person looks at it. The payment is locked."""
+    row, first = HeldPayout.objects.get_or_create(
+        payment=payment,
+        leg=leg,
+        defaults={
+            "order_id": payment.order_id,
+            "amount": amount,
+            "currency": payment.currency,
+            "waits_for": held.waits_for,
+            "reason": why,
+        },
+    )
+    if first:
+        _tell_of_holding(payment, leg, amount, held, why)
+    else:
+        HeldPayout.objects.filter(pk=row.pk).update(
+            waits_for=held.waits_for, reason=why, ended_at=None
+        )
+        row.refresh_from_db(fields=["since"])
+    now = operations.now()
+    if now - row.since > timedelta(seconds=settings.PAYOUT_HELD_MAX_SECONDS):
+        return OperatorNeeded(f"The {leg} is waiting to be paid since {row.since:%Y-%m-%d}: {why}")
+    return Waiting(held.signal, now + operations.scaled(held.seconds))
+
+
+def _tell_of_holding(payment: Payment, leg: Leg, amount: int, held: Held, why: str) -> None:
+    record(
+        type="payout.held",
+        order_id=payment.order_id,
+        data={
+            "payable": f"{leg}_payable",
+            "amount": amount,
+            "currency": payment.currency,
+            "waits_for": held.waits_for,
+            "reason": why,
+        },
+    )
 
 
 def prepare_transfer(
@@ -91,20 +166,26 @@ def prepare_transfer(
 
 def record_transfer(call: Call, reply: Reply) -> Transferred | Refused | Unknown | Waiting:
     """Save what Stripe answered to a transfer; a payee who can't be paid now is waited for."""
-    _, operation = learn(call, reply)
+    payment, operation = learn(call, reply)
     match operation.state:
         case OperationState.SUCCEEDED:
+            HeldPayout.objects.filter(payment=payment, leg=_leg_of(operation)).update(
+                ended_at=Now()
+            )
             return _sent(operation)
         case OperationState.FAILED if operation.code in HELD:
-            signal, seconds = HELD[operation.code]
-            until = operations.now_of(operation) + operations.scaled(seconds)
-            return Waiting(signal, until)
+            held = HELD[operation.code]
+            return hold_back(payment, _leg_of(operation), operation.amount, held, operation.message)
         case OperationState.FAILED:
             return OperatorNeeded(f"{operation.key} was refused: {operation.message}")
         case OperationState.NEEDS_OPERATOR:
             return operator_needed(operation)
         case _:
             return unresolved(operation)
+
+
+def _leg_of(operation: Operation) -> Leg:
+    return next(leg for leg in Leg if leg.transfer == operation.kind)
 
 
 def prepare_reversal(*, order_id: UUID, leg: Leg) -> Call | Reversed | Refused:

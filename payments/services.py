@@ -6,12 +6,8 @@ back are next door, in `payouts` and `refunds`.
 """
 
 from collections.abc import Mapping
-from datetime import timedelta
 from typing import TypedDict
 from uuid import UUID
-
-from django.conf import settings
-from django.db.models.functions import Now
 
 from campusg.errors import Refused
 from payments import breaker, operations
@@ -211,15 +207,6 @@ def paid_by_card(*, order_id: UUID) -> int:
         "captured_amount", "refunded_amount"
     )
     return sum(captured - refunded for captured, refunded in paid)
-
-
-def about_to_lapse() -> list[UUID]:
-    """The orders whose hold lapses within `AUTHORIZATION_MARGIN_SECONDS`, the first to go first."""
-    margin = timedelta(seconds=settings.AUTHORIZATION_MARGIN_SECONDS)
-    lapsing = Payment.objects.filter(
-        status=PaymentStatus.AUTHORIZED, capture_before__lt=Now() + margin
-    )
-    return list(lapsing.order_by("capture_before").values_list("order_id", flat=True))
 
 
 def prepare_resolution(*, payment_id: UUID) -> Call | Refused | None:

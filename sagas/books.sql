@@ -56,7 +56,12 @@ SELECT o.id AS order_id, o.status, o.total, o.currency,
    AND (h.status, h.total, p.status, p.amount)
        IS DISTINCT FROM ('HELD', o.total, 'AUTHORIZED', o.total)
    AND NOT (o.status = 'DELIVERED' AND h.status IN ('CAPTURED', 'RELEASED')
-            AND (h.total, p.status, p.captured_amount) = (o.total, 'CAPTURED', o.total));
+            AND (h.total, p.status, p.captured_amount) = (o.total, 'CAPTURED', o.total))
+   -- A hold that lapsed under its order has a due event, or the run that it started, to end it.
+   AND NOT (p.status = 'LAPSED'
+            AND EXISTS (SELECT FROM scheduler_scheduledevent s
+                         WHERE s.entity_id = o.id AND s.event_type = 'PAYMENT_AUTHORIZATION_EXPIRY'
+                           AND s.status IN ('PENDING', 'FIRED')));
 
 -- name: I07 shares add up
 -- Food, delivery and platform fee make the total, and the lines of an order make its food.

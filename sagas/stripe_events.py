@@ -6,18 +6,22 @@ that fails is tried again, ever later, ten times; then it waits for a person.
 
 import logging
 from datetime import timedelta
+from functools import partial
+from uuid import UUID
 
 from celery import shared_task
 from django.db.models.functions import Now
 
+from campusg.conflicts import in_transaction
+from orders import services as orders
 from payments import backfill as backfilling
-from payments import following, gateway, stripe_events
+from payments import following, lapsing, stripe_events
 from payments.errors import NotOurs
 from payments.stripe_events import TRIES, EventState, StripeEvent
 from payments.webhooks import FOLLOW, hint
 from sagas.engine.starting import announce
-from sagas.pay_out import account_updated
-from users import services as users
+from sagas.payees import check_account
+from scheduler import services as scheduler
 
 log = logging.getLogger(__name__)
 
@@ -66,21 +70,32 @@ def _done(event: StripeEvent) -> str:
     if event.account:
         return _account(event)
     if event.object_type in following.OURS:
-        return following.follow(event)
+        note = following.follow(event)
+        return f"{note}; {_hold(event)}" if event.type in lapsing.ENDED else note
     if event.object_type == "balance":
         return f"{announce('balance.available')} runs woken"
     return "nothing hangs on it"
 
 
+def _hold(event: StripeEvent) -> str:
+    """A hold has ended. If its order still relied on it, that ends as well: the sweep's way."""
+    payment_id = following.payment_of_event(event)
+    if not lapsing.is_gone(payment_id):
+        return "no order relied on it"
+    order_id = in_transaction(partial(_end_without_hold, payment_id))
+    return f"order {order_id} lost its hold" if order_id else "somebody else ends it"
+
+
+def _end_without_hold(payment_id: UUID) -> UUID | None:
+    order_id = lapsing.note_gone(payment_id)
+    if order_id and orders.still_open([order_id]):
+        scheduler.start_authorization_expiry(order_id=order_id)
+    return order_id
+
+
 def _account(event: StripeEvent) -> str:
     """Whatever happened to a connected account: read what it may do now, and tell who waits."""
-    transfers = gateway.transfers_of(event.account)
-    user_id = users.set_transfers(
-        stripe_account_id=event.account, transfers=users.Transfers(transfers)
-    )
-    if user_id is None:
-        raise NotOurs(f"The account {event.account} is nobody's here.")
-    return f"transfers are {transfers}, {account_updated(user_id)} runs woken"
+    return check_account(event.account)
 
 
 def _failed(event: StripeEvent, error: Exception) -> None:

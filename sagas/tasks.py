@@ -8,6 +8,7 @@ from sagas.end_overdue import end_overdue
 from sagas.engine.tasks import on_fail, register, sweep
 from sagas.manual import BY_HAND
 from sagas.pay_out import pay_out
+from sagas.payees import check_payees
 from sagas.purging import purge
 from sagas.reconciling import look_at_open_task, reconcile_yesterday
 from sagas.refund_order import refund_order
@@ -35,6 +36,7 @@ for saga in SAGAS:
 __all__ = [
     "SAGAS",
     "backfill",
+    "check_payees",
     "follow_due",
     "look_at_open_task",
     "on_fail",

@@ -5,8 +5,8 @@ from uuid import UUID
 from campusg.ids import new_id
 from orders.models import MenuItem, Order, Restaurant
 from orders.services import PlacedOrder, create
-from users.models import Role, User
-from users.services import create_person, save_card
+from users.models import Role, Transfers, User
+from users.services import create_person, save_card, save_payout_account
 
 
 def a_person(*roles: Role) -> User:
@@ -29,8 +29,13 @@ def a_customer() -> User:
 
 
 def a_restaurant(**other: object) -> Restaurant:
+    """Open, and its owner can be paid."""
+    owner = a_person(Role.RESTAURANT)
+    save_payout_account(
+        user_id=owner.id, stripe_account_id=f"acct_{owner.id.hex}", transfers=Transfers.ACTIVE
+    )
     fields = {"name": "Noodle House", "currency": "USD"} | other
-    return Restaurant.objects.create(owner=a_person(Role.RESTAURANT), **fields)
+    return Restaurant.objects.create(owner=owner, **fields)
 
 
 def a_menu_item(restaurant: Restaurant, price: int = 1250, **other: object) -> MenuItem:

@@ -24,6 +24,7 @@ from orders.models import HandOver, MenuItem, Order, OrderItem, Rating, Restaura
 from payments.models import (
     BalanceTransaction,
     Break,
+    HeldPayout,
     Operation,
     Payment,
     Reconciliation,
@@ -43,6 +44,7 @@ GUARDED = (
     Order, Payment, Operation, Account, Journal, Entry, Hold, ScheduledEvent, OutboxEvent, Stream,
     Run, Action, PausedSaga, Worker, IdempotencyKey, InboxEvent, Notification, Delivery,
     StripeEvent, StripeLine, Break, Reconciliation, BalanceTransaction,
+    HeldPayout,
 )  # fmt: skip
 EDITED = (User, Restaurant, MenuItem)
 #: Shown on the page of what they belong to.
@@ -79,6 +81,10 @@ def some_rows() -> Order:
     BalanceTransaction.objects.create(
         id=f"txn_{new_id().hex}", type="transfer", reference="tr_1", net=-200, created_at=now,
         **differs,
+    )  # fmt: skip
+    HeldPayout.objects.create(
+        payment=Payment.objects.get(order_id=order.pk), order_id=order.pk, leg="runner",
+        amount=order.delivery_fee, currency=order.currency, waits_for="account", reason="inactive",
     )  # fmt: skip
     return order
 

@@ -23,7 +23,9 @@ class SavedCardInline(Seen):
 
 class PayoutAccountInline(Seen):
     model = PayoutAccount
-    fields: ClassVar[Any] = ["stripe_account_id", "transfers"]
+    fields: ClassVar[Any] = [
+        "stripe_account_id", "transfers", "disabled_reason", "gone_at", "checked_at",
+    ]  # fmt: skip
 
 
 @admin.register(User)

@@ -25,3 +25,9 @@ class CannotBePaid(Conflict):
     """There is no account at Stripe to which money may be sent now."""
 
     code = "cannot_be_paid"
+
+
+class AccountGone(CannotBePaid):
+    """The account at Stripe has left us or was closed; money is never sent there again."""
+
+    code = "account_gone"

@@ -4,7 +4,7 @@ from django.contrib.auth.models import AbstractUser
 from django.contrib.postgres.fields import ArrayField
 from django.core.validators import RegexValidator
 from django.db import models
-from django.db.models.functions import Lower
+from django.db.models.functions import Lower, Now
 
 from campusg.ids import new_id
 
@@ -92,6 +92,13 @@ class PayoutAccount(models.Model):
     )
     stripe_account_id = models.CharField(max_length=255, unique=True)
     transfers = models.CharField(max_length=8, choices=Transfers, default=Transfers.INACTIVE)
+    disabled_reason = models.CharField(
+        max_length=80, blank=True, help_text="Why, as Stripe names it, if Stripe restricts it."
+    )
+    gone_at = models.DateTimeField(
+        null=True, blank=True, help_text="When it left us, or was closed: it is never paid again."
+    )
+    checked_at = models.DateTimeField(db_default=Now(), help_text="When Stripe was last asked.")
 
     class Meta:
         constraints = [

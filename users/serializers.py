@@ -67,7 +67,7 @@ class PayoutAccountSerializer(OpsFields, serializers.ModelSerializer):
 
     class Meta:
         model = PayoutAccount
-        fields = ("transfers", "stripe_account_id")
+        fields = ("transfers", "disabled_reason", "gone_at", "stripe_account_id")
         ops_fields = ("stripe_account_id",)
 
 
@@ -76,6 +76,19 @@ class NewPayoutAccountSerializer(StrictSerializer):
 
     stripe_account_id = serializers.RegexField(r"^acct_[A-Za-z0-9_]{1,60}$")
     transfers = serializers.ChoiceField(Transfers.choices, default=Transfers.INACTIVE)
+
+
+class OnboardingSerializer(StrictSerializer):
+    """Where Stripe leads its visitor when it is done with them, or its link has expired."""
+
+    return_url = serializers.URLField(max_length=500)
+
+
+class OnboardingLinkSerializer(serializers.Serializer):
+    """A page of Stripe's, good once."""
+
+    url = serializers.URLField()
+    expires_at = serializers.DateTimeField()
 
 
 class OnceOnly(RefreshToken):

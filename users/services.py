@@ -1,10 +1,13 @@
 """The front door of users: who somebody is, and how they pay and are paid."""
 
 from collections.abc import Iterable
+from datetime import timedelta
 from typing import TypedDict
 from uuid import UUID
 
-from users.errors import CannotBePaid, NoSavedCard, NotACustomer, NotARunner
+from django.db.models.functions import Coalesce, Now
+
+from users.errors import AccountGone, CannotBePaid, NoSavedCard, NotACustomer, NotARunner
 from users.models import PayoutAccount, SavedCard, User
 from users.models import Role as Role  # named by whoever makes accounts through this door
 from users.models import Transfers as Transfers
@@ -45,14 +48,23 @@ def get_runner(*, runner_id: UUID) -> Runner:
 def payee_of(*, user_id: UUID) -> str:
     """The connected account, by Stripe's name, to which money may be sent for this user now.
 
-    Raises CannotBePaid: it is asked before a delivery is accepted and again before each transfer,
-    because Stripe may restrict an account in between.
+    Raises CannotBePaid, and AccountGone when waiting won't help: it is asked before an order or a
+    delivery is accepted and again before each transfer, because Stripe may restrict an account in
+    between.
     """
     account = payout_account_of(user_id=user_id)
     if account is None:
-        raise CannotBePaid("There is no account to pay to; add one first.")
+        raise CannotBePaid(
+            "There is no account to pay to: open one at Stripe by POST"
+            f" /api/users/{user_id}/payout-account/onboarding-link."
+        )
+    if account.gone_at:
+        raise AccountGone("This account at Stripe has left us: open another one to be paid to.")
     if account.transfers != Transfers.ACTIVE:
-        raise CannotBePaid(f"Stripe lets no money be sent to this account: {account.transfers}.")
+        raise CannotBePaid(
+            f"Stripe lets no money be sent to this account: {account.transfers}. Tell Stripe what"
+            f" is missing, by POST /api/users/{user_id}/payout-account/onboarding-link."
+        )
     return account.stripe_account_id
 
 
@@ -110,14 +122,32 @@ def save_payout_account(
     """Keep the connected account to which this user is paid, with what Stripe says it may do."""
     account, _ = PayoutAccount.objects.update_or_create(
         user_id=user_id,
-        defaults={"stripe_account_id": stripe_account_id, "transfers": transfers},
+        defaults={
+            "stripe_account_id": stripe_account_id,
+            "transfers": transfers,
+            "disabled_reason": "",
+            "gone_at": None,
+            "checked_at": Now(),
+        },
     )
     return account
 
 
-def set_transfers(*, stripe_account_id: str, transfers: Transfers) -> UUID | None:
-    """Note what Stripe says the account may receive; whose it is, or None when it is nobody's."""
+def set_transfers(
+    *, stripe_account_id: str, transfers: Transfers, disabled_reason: str = "", gone: bool = False
+) -> UUID | None:
+    """Note what Stripe says the account may receive, or that it is gone; whose it is, or None when
+    it is nobody's."""
     account = PayoutAccount.objects.filter(stripe_account_id=stripe_account_id)
-    if not account.update(transfers=transfers):
+    gone_at = Coalesce("gone_at", Now()) if gone else None
+    if not account.update(
+        transfers=transfers, disabled_reason=disabled_reason, gone_at=gone_at, checked_at=Now()
+    ):
         return None
     return account.values_list("user_id", flat=True).get()
+
+
+def accounts_to_check(*, older_than: timedelta, limit: int) -> list[str]:
+    """Accounts that Stripe was not asked about for so long, by Stripe's names, oldest first."""
+    stale = PayoutAccount.objects.filter(gone_at=None, checked_at__lt=Now() - older_than)
+    return list(stale.order_by("checked_at").values_list("stripe_account_id", flat=True)[:limit])

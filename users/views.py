@@ -1,6 +1,7 @@
 """Accounts over HTTP: tokens, how often one may try to sign in, and who somebody is."""
 
 from collections.abc import Callable
+from datetime import datetime
 from functools import wraps
 from typing import Any, Protocol
 from uuid import UUID
@@ -19,12 +20,14 @@ from rest_framework_simplejwt.views import TokenObtainPairView, TokenRefreshView
 from campusg.api.throttles import wait_for
 from sagas.pay_out import account_updated
 from users import services
-from users.models import PayoutAccount, Role, SavedCard, User
+from users.models import PayoutAccount, Role, SavedCard, Transfers, User
 from users.serializers import (
     CardSerializer,
     CardSetupSerializer,
     NewCardSerializer,
     NewPayoutAccountSerializer,
+    OnboardingLinkSerializer,
+    OnboardingSerializer,
     PairSerializer,
     PayoutAccountSerializer,
     RefreshSerializer,
@@ -233,3 +236,56 @@ class OnePayoutAccount(generics.GenericAPIView):
     def _shown(self, account: PayoutAccount) -> Response:
         context = self.get_serializer_context()
         return Response(PayoutAccountSerializer(account, context=context).data)
+
+
+class Link(Protocol):
+    """A page of Stripe's, good once and for a while."""
+
+    url: str
+    expires_at: datetime
+
+
+class Accounts(Protocol):
+    """Connected accounts at Stripe."""
+
+    def register_payee(self, email: str, key: str) -> tuple[str, str]:
+        """Open one, once a key; its id, and what it may receive."""
+
+    def onboarding_link(self, account: str, return_url: str) -> Link:
+        """The page where its owner says what is missing."""
+
+
+class OnboardingLink(generics.GenericAPIView):
+    """Where a runner or a restaurant's owner tells Stripe who they are, so as to be paid."""
+
+    roles = {"POST": ("runner", "restaurant", "ops")}
+    serializer_class = OnboardingSerializer
+    #: Opens accounts at Stripe; the URLconf knows which app can.
+    accounts: Accounts | None = None
+
+    def get_queryset(self) -> QuerySet[User]:
+        """One's own; for operators anybody's."""
+        return seen_by(self.request.user)
+
+    @extend_schema(responses={201: OnboardingLinkSerializer})
+    def post(self, request: Request, pk: UUID) -> Response:
+        """A page of Stripe's, for its account's owner alone; ask again when it has expired. Who has
+        no account, or one that is gone, gets a new one."""
+        user = self.get_object()
+        wanted = self.get_serializer(data=request.data)
+        wanted.is_valid(raise_exception=True)
+        assert self.accounts is not None
+        account = services.payout_account_of(user_id=user.pk)
+        if account is None or account.gone_at:
+            after = account.stripe_account_id if account else "first"
+            name, transfers = self.accounts.register_payee(
+                user.email, f"campusg:account:{user.pk}:{after}"
+            )
+            account = services.save_payout_account(
+                user_id=user.pk, stripe_account_id=name, transfers=Transfers(transfers)
+            )
+            account_updated(user.pk)
+        link = self.accounts.onboarding_link(
+            account.stripe_account_id, wanted.validated_data["return_url"]
+        )
+        return Response(OnboardingLinkSerializer(link).data, status.HTTP_201_CREATED)

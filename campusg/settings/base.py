@@ -280,6 +280,11 @@ AUTHORIZATION_GIVE_UP_SECONDS = env.float("AUTHORIZATION_GIVE_UP_SECONDS", 900)
 PAYMENT_CONFIRMATION_SECONDS = env.float("PAYMENT_CONFIRMATION_SECONDS", 900)
 # So long before the card's promise lapses, an order that still relies on it is ended.
 AUTHORIZATION_MARGIN_SECONDS = env.float("AUTHORIZATION_MARGIN_SECONDS", 24 * 3600)
+# So long before it lapses operators are told of a hold that an order still relies on.
+AUTHORIZATION_WARNING_SECONDS = env.float("AUTHORIZATION_WARNING_SECONDS", 48 * 3600)
+
+# A payee who can't be paid for so long is a person's to look at, besides being tried daily.
+PAYOUT_HELD_MAX_SECONDS = env.float("PAYOUT_HELD_MAX_SECONDS", 7 * 24 * 3600)
 
 # What Stripe signs its webhooks with: one secret for each endpoint, two while one is replaced.
 STRIPE_WEBHOOK_SECRETS: list[str] = env.list("STRIPE_WEBHOOK_SECRETS", [])

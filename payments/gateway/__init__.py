@@ -1,6 +1,6 @@
 """The only package that talks to Stripe. Each answer, and each lack of one, becomes a `Reply`."""
 
-from payments.gateway.answers import ABSENT, HOLD_STANDS, Outcome, Reply, client
+from payments.gateway.answers import ABSENT, HOLD_LAPSED, HOLD_STANDS, Outcome, Reply, client
 from payments.gateway.customers import (
     Registered,
     begin_setup,
@@ -21,12 +21,15 @@ from payments.gateway.intents import (
     void,
 )
 from payments.gateway.payees import (
+    AccountState,
+    Link,
     find_reversal,
     find_transfer,
+    onboarding_link,
+    read_account,
     register_payee,
     reverse,
     transfer,
-    transfers_of,
 )
 from payments.gateway.refunds import find_refund, refund
 from payments.gateway.reports import (
@@ -41,8 +44,11 @@ from payments.gateway.reports import (
 
 __all__ = [
     "ABSENT",
+    "HOLD_LAPSED",
     "HOLD_STANDS",
+    "AccountState",
     "Intent",
+    "Link",
     "Movement",
     "Outcome",
     "Registered",
@@ -68,12 +74,13 @@ __all__ = [
     "list_events",
     "movements",
     "movements_of",
+    "onboarding_link",
+    "read_account",
     "refund",
     "register_customer",
     "register_payee",
     "register_webhook",
     "reverse",
     "transfer",
-    "transfers_of",
     "void",
 ]

@@ -51,6 +51,8 @@ class Reply:
 #: A capture or void that was looked into by reading and has not happened. Asking for it again,
 #: under a new key, can do no harm: an intent is captured once, and a cancelled one stays so.
 HOLD_STANDS = "hold_stands"
+#: A void that found the hold gone by itself.
+HOLD_LAPSED = "hold_lapsed"
 #: Stripe lists nothing that the operation could have made.
 ABSENT = "not_found"
 

@@ -11,6 +11,7 @@ import stripe
 
 from payments.errors import StripeUnavailable
 from payments.gateway.answers import (
+    HOLD_LAPSED,
     HOLD_STANDS,
     Outcome,
     Reply,
@@ -21,6 +22,9 @@ from payments.gateway.answers import (
     refuse_in_transaction,
 )
 
+#: Reasons that come from Stripe, not from us: the hold was gone when it was given back.
+#: https://docs.stripe.com/api/payment_intents/object#payment_intent_object-cancellation_reason
+_BY_ITSELF = ("automatic", "expired")
 _MOVED = ("payment_intent_unexpected_state", "charge_already_captured")
 
 
@@ -197,7 +201,8 @@ def _captured(amount: int, intent: stripe.PaymentIntent) -> Reply:
 
 def _voided(intent: stripe.PaymentIntent) -> Reply:
     if intent.status == "canceled":
-        return Reply(Outcome.SUCCEEDED, object_id=intent.id)
+        by_itself = intent.cancellation_reason in _BY_ITSELF
+        return Reply(Outcome.SUCCEEDED, object_id=intent.id, code=HOLD_LAPSED if by_itself else "")
     return _stands(intent) or _unexpected(intent, "canceled")
 
 

@@ -3,7 +3,8 @@
 https://docs.stripe.com/connect/separate-charges-and-transfers
 """
 
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import stripe
@@ -20,16 +21,36 @@ from payments.gateway.answers import (
 )
 
 
-def register_payee(email: str) -> tuple[str, str]:
+@dataclass(frozen=True)
+class AccountState:
+    """What a connected account may receive (active, inactive or pending), and why it may not."""
+
+    transfers: str
+    disabled_reason: str = ""
+    #: It left the platform, or was closed.
+    gone: bool = False
+
+
+@dataclass(frozen=True)
+class Link:
+    """Where an account's owner tells Stripe what it wants to know, and until when."""
+
+    url: str
+    expires_at: datetime
+
+
+def register_payee(email: str, key: str = "") -> tuple[str, str]:
     """Create a connected account that asks to receive transfers; its id, and what Stripe says of
-    that capability: active, inactive or pending. No money moves, so no operation is written.
+    that capability: active, inactive or pending. No money moves, so no operation is written; under
+    the same `key` there is one account, however often it is asked for.
 
     Raises StripeUnavailable when in doubt. https://docs.stripe.com/api/accounts/create
     """
     refuse_in_transaction()
     try:
         account = client().v1.accounts.create(
-            {"type": "express", "email": email, "capabilities": {"transfers": {"requested": True}}}
+            {"type": "express", "email": email, "capabilities": {"transfers": {"requested": True}}},
+            {"idempotency_key": key} if key else {},
         )
     except stripe.StripeError as error:
         raise StripeUnavailable(f"{email} could not be registered: {error}") from error
@@ -37,20 +58,45 @@ def register_payee(email: str) -> tuple[str, str]:
     return account.id, (capabilities.transfers if capabilities else None) or "inactive"
 
 
-def transfers_of(account: str) -> str:
-    """What Stripe says now of an account's capability to receive transfers: active, inactive or
-    pending; of an account that has left us, inactive.
+def onboarding_link(account: str, return_url: str) -> Link:
+    """A page of Stripe's where the account's owner gives what is missing; it then leads to
+    `return_url`, and so does a link that has expired. Good once, for minutes: never stored.
+
+    Raises StripeUnavailable. https://docs.stripe.com/api/account_links/create
+    """
+    refuse_in_transaction()
+    try:
+        link = client().v1.account_links.create(
+            {
+                "account": account,
+                "type": "account_onboarding",
+                "return_url": return_url,
+                "refresh_url": return_url,
+            }
+        )
+    except stripe.StripeError as error:
+        raise StripeUnavailable("Stripe gives no page for this account now; try again.") from error
+    return Link(link.url, datetime.fromtimestamp(link.expires_at, UTC))
+
+
+def read_account(account: str) -> AccountState:
+    """What Stripe says now of an account and of its capability to receive transfers.
 
     Raises StripeUnavailable when in doubt. https://docs.stripe.com/api/accounts/retrieve
     """
     refuse_in_transaction()
     try:
-        capabilities = client().v1.accounts.retrieve(account).capabilities
-    except (stripe.PermissionError, stripe.InvalidRequestError):
-        return "inactive"
+        found = client().v1.accounts.retrieve(account)
     except stripe.StripeError as error:
+        # https://docs.stripe.com/connect/oauth-reference#post-deauthorize: it is not ours to see.
+        if error.http_status == 403 or error.code == "resource_missing":
+            return AccountState("inactive", "deauthorized", gone=True)
         raise StripeUnavailable(f"{account} could not be read: {error}") from error
-    return (capabilities.transfers if capabilities else None) or "inactive"
+    capabilities, wanted = found.capabilities, found.requirements
+    return AccountState(
+        (capabilities.transfers if capabilities else None) or "inactive",
+        (wanted.disabled_reason if wanted else None) or "",
+    )
 
 
 def transfer(key: str, params: dict[str, Any]) -> Reply:

@@ -84,10 +84,11 @@ def signal(run_id: UUID, name: str) -> bool:
 
 
 def announce(name: str) -> int:
-    """Wake every run that waits for `name`; how many. Not inside a transaction that holds other
-    locks: it takes those of the runs, which come first everywhere else."""
-    waiting = Run.objects.filter(waits_for=name, status__in=ACTIVE).values_list("id", flat=True)
-    return sum(signal(run_id, name) for run_id in waiting)
+    """Wake every run that waits for `name`, in the order in which they began; how many. Not inside
+    a transaction that holds other locks: it takes those of the runs, which come first everywhere
+    else."""
+    waiting = Run.objects.filter(waits_for=name, status__in=ACTIVE).order_by("started_at")
+    return sum(signal(run_id, name) for run_id in waiting.values_list("id", flat=True))
 
 
 def conclude(saga: str, key: str, why: str) -> bool:

@@ -17,6 +17,8 @@ from orders.states import OrderStatus
 from sagas.engine import participant
 from sagas.engine.starting import enqueue_many
 from sagas.models import ACTIVE, Run
+from users.errors import CannotBePaid
+from users.services import payee_of
 
 
 @participant(
@@ -29,6 +31,7 @@ from sagas.models import ACTIVE, Run
         errors.ItemUnavailable,
         errors.TooManyOpenOrders,
         errors.DifferentOrder,
+        errors.RestaurantUnpaid,
     )
 )
 def create(
@@ -39,14 +42,22 @@ def create(
     items: list[OrderLine],
     delivery_location: str,
 ) -> PlacedOrder:
-    """Place the order as PENDING, at the menu's prices."""
-    return services.create(
+    """Place the order as PENDING, at the menu's prices, with a restaurant that can be paid."""
+    placed = services.create(
         order_id=order_id,
         customer_id=customer_id,
         restaurant_id=restaurant_id,
         items=items,
         delivery_location=delivery_location,
     )
+    try:
+        payee_of(user_id=services.owner_of(restaurant_id=restaurant_id))
+    except CannotBePaid as error:
+        raise errors.RestaurantUnpaid(
+            "This restaurant can't be paid just now and takes no orders; choose another.",
+            field="restaurant_id",
+        ) from error
+    return placed
 
 
 @participant()

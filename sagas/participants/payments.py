@@ -28,7 +28,7 @@ from payments.refunds import Refunded, Settled
 from payments.services import Authorized, Captured
 from sagas.engine import Retry, Unknown, Waiting, participant, remote_participant
 from sagas.engine.results import Result
-from users.errors import CannotBePaid, NoSavedCard, NotACustomer
+from users.errors import AccountGone, CannotBePaid, NoSavedCard, NotACustomer
 from users.services import get_customer, payee_of
 
 log = logging.getLogger(__name__)
@@ -145,8 +145,12 @@ def transfer(
     """Pay one leg to its payee's account, without what they owe us, or wait until that can be."""
     try:
         account = payee_of(user_id=payee_id)
-    except CannotBePaid:
-        return payouts.wait_for_account(order_id=order_id)
+    except AccountGone as gone:
+        return payouts.never_to_be_paid(order_id=order_id, leg=Leg(leg), why=str(gone))
+    except CannotBePaid as why:
+        return payouts.wait_for_account(
+            order_id=order_id, leg=Leg(leg), amount=amount, why=str(why)
+        )
     kept = set_off(order_id=order_id, owner=owner, code=f"{leg}_payable", amount=amount)
     return payouts.prepare_transfer(
         order_id=order_id, leg=Leg(leg), destination=account, amount=amount - kept

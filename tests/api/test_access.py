@@ -75,6 +75,7 @@ payout-account  GET     401    200      404    404    404    404     404    200 
 stripe-webhook  POST    400    400      400    400    400    400     400    400  400
 stripe-connect-webhook POST 400 400      400    400    400    400     400    400  400
 order-payment   GET     401    200      404    403    403    403     403    403  403
+onboarding-link POST    401    403      403    422    404    404     404    422  403
 payout-account  PUT     401    403      403    403    403    403     403    200  403
 """
 #: Which row a list is about.

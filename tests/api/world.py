@@ -109,6 +109,7 @@ def a_world() -> World:
         )
         | dict.fromkeys(("payment-method", "card-setup", "payout-account"), customer.id)
         | {
+            "onboarding-link": runner.id,
             "accept": delivered(customer, runner, S.CREATED).id,
             "complete": delivered(customer, runner, S.DELIVERED).id,
             "settle": a_completed_order(customer, runner, paid=False).id,

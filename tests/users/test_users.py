@@ -110,7 +110,7 @@ def test_only_a_runner_who_is_here_delivers():
 
 
 def test_a_runner_without_an_account_cannot_deliver():
-    with pytest.raises(CannotBePaid, match="add one first"):
+    with pytest.raises(CannotBePaid, match="open one at Stripe"):
         get_runner(runner_id=a_person(Role.RUNNER).id)
 
 
