@@ -1,6 +1,6 @@
 # CampusG. `make demo` shows it, `make test` proves it; both install what they need into .venv.
 .DEFAULT_GOAL := help
-.PHONY: help demo up test test-stripe races chaos-events check bench lock clean crashtest event-orders
+.PHONY: help demo up test test-stripe races chaos-events check bench lock clean crashtest event-orders mutants
 
 PYTHON ?= python3
 VENV := .venv
@@ -39,6 +39,9 @@ chaos-events: $(READY)  ## Kill relay and consumer every 2 s through the events 
 crashtest: $(READY)  ## Every saga x step x point at which a process may die, then the proof (10 minutes).
 	@$(BIN)/python manage.py saga_crashtest $(ARGS)
 
+mutants: $(READY)  ## Take each guard of docs/guards.md away in turn: its test has to fail (5 minutes).
+	@$(BIN)/python -m devstack.mutants $(ARGS)
+
 check: $(READY)  ## Lint, types, who imports whom, migrations, deployment settings, generated docs.
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -53,6 +56,7 @@ check: $(READY)  ## Lint, types, who imports whom, migrations, deployment settin
 	$(BIN)/python manage.py schemas check
 	$(BIN)/python manage.py asyncapi | diff docs/asyncapi.yaml -
 	$(BIN)/python manage.py asyncapi --page | diff docs/events.md -
+	$(BIN)/python -m devstack.mutants --page | diff docs/guards.md -
 	$(BIN)/pip check
 
 bench: $(READY)  ## Measure, beside plain Celery on the same servers, and print ratios.

@@ -229,10 +229,11 @@ timer_saga = Saga(
     step(c),
     given=Given,
 )
+undone_far_saga = Saga("toy_undone_far", step(a, compensate=unremote), step(b), given=Given)
 wait_saga = Saga("toy_wait", step(a, compensate=undo_a), step(wait), step(c), given=Given)
 
 for saga in (
     local_saga, facts_saga, remote_saga, optional_saga, pivot_saga, far_pivot_saga,
-    timer_saga, wait_saga,
+    timer_saga, undone_far_saga, wait_saga,
 ):  # fmt: skip
     register(saga)
