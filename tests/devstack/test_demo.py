@@ -45,7 +45,7 @@ def test_a_lunch_is_an_hour_in_order_and_nobody_runs_into_the_limit_on_unpaid_or
         assert len(dishes) == len(set(dishes)) > 0
 
 
-@pytest.mark.parametrize("orders", [12, 200])
+@pytest.mark.parametrize("orders", [20, 200])
 def test_every_fate_befalls_somebody_and_most_eat(orders: int) -> None:
     lunch = lunch_hour(1, orders, EATERS, KITCHENS)
     far = [meal for meal in lunch if meal.place.startswith(TOO_FAR)]

@@ -52,7 +52,10 @@ def test_campusg_starts_survives_the_death_of_a_worker_and_of_its_database_and_s
     owner.send_signal(signal.SIGINT)
     said, errors = owner.communicate(timeout=30)
     assert (owner.returncode, errors) == (0, "")
-    assert re.findall(r"(\w+) died", said) == ["worker", "postgres"]
+    # Who was talking to the database when it died may have died with it, and lives again.
+    died = re.findall(r"(\w+) died", said)
+    assert died[:2] == ["worker", "postgres"]
+    assert {*died} <= {"worker", "postgres", "beat", "relay", "notifications"}
     assert gone(*before.values(), *after.values())
 
 
