@@ -5,7 +5,6 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -15,7 +14,7 @@ from campusg.errors import Conflict, Refused
 from sagas.engine import store
 from sagas.engine.definition import Saga, saga_named
 from sagas.engine.hands import HANDS, NotNow, Told
-from sagas.engine.publishing import publish
+from sagas.engine.publishing import publish_after_commit
 from sagas.models import ACTIVE, Action, Pause, PausedSaga, Run
 
 REASON_MAX = 500
@@ -78,7 +77,7 @@ def act_on(act: str, run_id: UUID, told: Told, *, actor: str, planned: str | Non
             plan=sentences, before=before, after=_state(run),
         )  # fmt: skip
         if run.status in ACTIVE:
-            transaction.on_commit(partial(publish, run, retry=False), robust=True)
+            publish_after_commit(run)
     return Plan(act, sentences, hash_)
 
 

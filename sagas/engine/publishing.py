@@ -4,6 +4,7 @@ import logging
 from typing import Any
 
 from celery import Signature, Task, chain, current_app, shared_task
+from django.db import transaction
 from kombu.exceptions import OperationalError
 
 from sagas.engine.definition import Saga, saga_named
@@ -64,6 +65,17 @@ def publish(run: Run, *, retry: bool = True) -> bool:
         return False
     reach(Point.PUBLISHED, run.pk)
     return True
+
+
+def publish_after_commit(run: Run) -> None:
+    """Publish the run once the transaction at hand is committed. Whatever goes wrong then is no
+    longer the caller's: the sweep will do it."""
+
+    # A function and not a partial: Django names what failed by its `__qualname__`.
+    def sent() -> None:
+        publish(run, retry=False)
+
+    transaction.on_commit(sent, robust=True)
 
 
 def trim(task: Task, position: int) -> None:

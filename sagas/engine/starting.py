@@ -1,7 +1,6 @@
 """The engine's front door: start a run, let workers start it, signal it, turn it round."""
 
 from collections.abc import Sequence
-from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -14,7 +13,7 @@ from sagas.engine import hands, progress, store
 from sagas.engine.definition import Saga
 from sagas.engine.local import do
 from sagas.engine.points import Point, reach
-from sagas.engine.publishing import publish
+from sagas.engine.publishing import publish_after_commit
 from sagas.models import ACTIVE, LIVE, Run, RunStatus
 
 
@@ -42,7 +41,7 @@ def start(saga: Saga, key: str, **facts: Any) -> Run:
         if fresh:
             _lead(run, saga)
             reach(Point.STARTING, run.pk)
-            transaction.on_commit(partial(publish, run, retry=False), robust=True)
+            publish_after_commit(run)
         return run
 
 
@@ -51,7 +50,7 @@ def enqueue(saga: Saga, key: str, **facts: Any) -> Run:
     with transaction.atomic():
         run, fresh = _insert(saga, key, facts)
         if fresh:
-            transaction.on_commit(partial(publish, run, retry=False), robust=True)
+            publish_after_commit(run)
         return run
 
 
@@ -79,7 +78,7 @@ def signal(run_id: UUID, name: str) -> bool:
         run.waits_for = ""
         progress.retry_at(run, run.db_now)
         store.save(run)
-        transaction.on_commit(partial(publish, run, retry=False), robust=True)
+        publish_after_commit(run)
         return True
 
 
@@ -116,7 +115,7 @@ def compensate(run_id: UUID, reason: str) -> Run:
         if run.position > saga.last_turn:
             raise NoLiveRun(f"Run {run_id} is past its pivot and only goes forward.")
         progress.begin_compensation(run, saga, reason)
-        transaction.on_commit(partial(publish, run, retry=False), robust=True)
+        publish_after_commit(run)
         return run
 
 

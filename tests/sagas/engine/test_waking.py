@@ -1,7 +1,7 @@
 """What wakes a run: a signal, the sweep, the errback. And what happens when messages are lost."""
 
 from collections.abc import Callable
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from django.db import transaction
@@ -9,6 +9,7 @@ from django.db.models.functions import Now
 
 from campusg.errors import Conflict
 from sagas.engine import sweeping
+from sagas.engine.points import Point, listen
 from sagas.engine.starting import NoLiveRun, compensate, enqueue, enqueue_many, signal, start
 from sagas.engine.tasks import on_fail
 from sagas.models import Run, RunStatus
@@ -229,3 +230,19 @@ def test_a_run_of_a_saga_that_this_code_does_not_have_holds_up_no_other(
     Run.objects.filter(pk=known.id).update(wake_at="2020-01-02T00:00Z")
     assert sweeping.sweep() >= 2
     Run.objects.filter(pk__in=[unknown.id, known.id]).update(status=RunStatus.PARKED, wake_at=None)
+
+
+def test_whatever_goes_wrong_when_a_run_is_published_is_not_its_caller_s(
+    toy: Callable[..., Toy], no_worker: None, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(point: Point, run_id: UUID) -> None:
+        if point is Point.PUBLISHING:
+            raise LookupError("no such queue")
+
+    listen(broken)
+    try:
+        one = toy(toys.local_saga)
+    finally:
+        listen(None)
+    assert one.run.status == RunStatus.RUNNING
+    assert "no such queue" in caplog.text
