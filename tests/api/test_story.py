@@ -114,11 +114,11 @@ def test_a_customer_whose_lunch_was_bad_gets_their_money_back(worker):
     problem(ops.send("POST", url, why), 409, "nothing_to_refund")
 
 
-def test_whoever_gets_an_account_that_can_be_paid_is_paid_at_once(worker):
+def test_whoever_names_an_account_that_is_there_in_place_of_one_that_is_not_is_paid_at_once(worker):
     runner, restaurant = make_runner(), make_restaurant()
     order = handed_over(Client(make_customer()), Client(runner), restaurant)
     owner, key = Client(restaurant.owner), f"{order['id']}:restaurant"
-    waits = eventually(lambda: _with_status(owner, _run(owner, key)["url"], "WAITING"))
+    waits = eventually(lambda: _with_status(owner, _run(owner, key)["url"], "PARKED"))
     make_payee(restaurant.owner)
     account = PayoutAccount.objects.get(user=restaurant.owner).stripe_account_id
     url = f"/api/users/{restaurant.owner.id}/payout-account"
@@ -126,7 +126,7 @@ def test_whoever_gets_an_account_that_can_be_paid_is_paid_at_once(worker):
     problem(owner.send("PUT", url, body), 403, "permission_denied")
     assert Client(a_person(Role.OPS)).send("PUT", url, body).status_code == 200
     assert eventually(lambda: _ended(owner, key))["id"] == waits["id"]
-    assert owner.get(url).json() == {"transfers": "active"}
+    assert owner.get(url).json() == {"transfers": "active", "disabled_reason": "", "gone_at": None}
 
 
 def handed_over(mine, theirs, restaurant):
