@@ -38,6 +38,7 @@ ELSEWHERE = {
     ("put", "/api/users/{id}/payment-method"),
     ("delete", "/api/users/{id}/payment-method"),
     ("post", "/api/users/{id}/payment-method/setup"),
+    ("post", "/api/users/{id}/payout-account/onboarding-link"),
 }
 bounded = settings(
     max_examples=3,
