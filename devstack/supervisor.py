@@ -126,6 +126,10 @@ class Supervisor:
         """The ids of the live processes of one family, or of all."""
         return [each.process.pid for each in self._of(family) if each.process.poll() is None]
 
+    def names(self, family: str = "") -> list[str]:
+        """The names of all processes of one family, or of all."""
+        return [each.name for each in self._of(family)]
+
     def restarts(self, family: str = "") -> int:
         """How often processes of one family, or of all, were started again."""
         return sum(each.restarts for each in self._of(family))

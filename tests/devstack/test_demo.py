@@ -15,9 +15,9 @@ from urllib.request import urlopen
 
 import pytest
 
-from devstack.demo.clients import Phones, Placement
-from devstack.demo.lunch import OFF_FROM, ORDERS_EACH, TOO_FAR, Kitchen, customers_for, lunch_hour
-from devstack.demo.report import quantile
+from devstack.play.clients import Phones, Placement
+from devstack.play.lunch import OFF_FROM, ORDERS_EACH, TOO_FAR, Kitchen, customers_for, lunch_hour
+from devstack.play.report import quantile
 from devstack.state import State
 from tests.devstack.conftest import Run as Start
 from tests.devstack.conftest import gone

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from devstack.demo.clients import Placement
-from devstack.demo.evidence import (
+from devstack.play.clients import Placement
+from devstack.play.evidence import (
     Booked,
     Evidence,
     Handled,
@@ -17,10 +17,10 @@ from devstack.demo.evidence import (
     Run,
     Told,
 )
-from devstack.demo.lunch import Kitchen, customers_for, lunch_hour
-from devstack.demo.proof import checks
-from devstack.demo.runners import Tap
-from devstack.demo.sandbox import AtStripe
+from devstack.play.lunch import Kitchen, customers_for, lunch_hour
+from devstack.play.proof import checks
+from devstack.play.runners import Tap
+from devstack.play.sandbox import AtStripe
 
 EATERS = [f"eater-{number}" for number in range(customers_for(6))]
 LUNCH = lunch_hour(1, 6, EATERS, [Kitchen("noodles", ("ramen", "tea"))])

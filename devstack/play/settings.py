@@ -1,4 +1,4 @@
-"""The demo's settings: as on a person's machine, with every wait cut so that days take seconds."""
+"""A play's settings: as on a person's machine, with every wait cut so that days take seconds."""
 
 from campusg.env import env
 from campusg.settings.local import *  # noqa: F403

@@ -6,7 +6,7 @@ from typing import Any
 
 import psycopg2
 
-from devstack.demo.evidence import Booked, Handled, Open, Order, Recorded, Run, Told
+from devstack.play.evidence import Booked, Handled, Open, Order, Recorded, Run, Told
 
 _COUNTS = """
 SELECT count(*),
@@ -42,6 +42,16 @@ SELECT EXISTS (SELECT FROM orders_order
                               OR o.watched AND o.state IN ('sent', 'unknown'))))
     OR (SELECT count(*) FROM events_outboxevent) > (SELECT count(*) FROM events_inboxevent)
     OR EXISTS (SELECT FROM notifications_delivery WHERE next_try_at IS NOT NULL)
+"""
+
+_OPEN_ORDERS = """
+SELECT count(*) FROM orders_order
+ WHERE status NOT IN ('COMPLETED', 'COMPLETED_UNPAID', 'CANCELLED')
+"""
+
+_PARKED = """
+SELECT saga, reason, remedy, count(*) FROM sagas_run WHERE status = 'PARKED'
+ GROUP BY 1, 2, 3 ORDER BY 4 DESC, 1, 2
 """
 
 # Why each order ended as it did: who called it off and how far it had come; else the step that
@@ -152,6 +162,14 @@ class Watch:
     def moving(self) -> bool:
         """Whether anything is still to happen by itself, soon."""
         return bool(self._rows(_MOVING)[0][0])
+
+    def open_orders(self) -> int:
+        """How many have not ended."""
+        return int(self._rows(_OPEN_ORDERS)[0][0])
+
+    def parked(self) -> Sequence[tuple[str, str, str, int]]:
+        """The runs that wait for a person: saga, reason, remedy, and how many of a kind."""
+        return self._rows(_PARKED)
 
     def created_at(self) -> dict[str, float]:
         """When each order became CREATED, in seconds since 1970."""

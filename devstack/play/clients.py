@@ -3,12 +3,12 @@ change their minds later."""
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Self
 
-from devstack.demo.lunch import Meal
-from devstack.demo.site import PATIENCE, PAUSE, No, Person
+from devstack.play.lunch import Meal
+from devstack.play.site import PATIENCE, PAUSE, No, Person
 
 PHONES = 8
 LOOK = 0.3  # seconds between two looks at an order that may be called off
@@ -39,20 +39,23 @@ class CalledOff:
 
 class Phones:
     """A few threads that place the meals of a lunch hour played in `seconds`, and one that calls
-    off. `placed` is told of each order as soon as it has an id."""
+    off. `placed` is told of each order as soon as it has an id; nobody orders while there is no
+    `room`."""
 
     def __init__(
         self,
         site: str,
         password: str,
-        meals: Sequence[Meal],
+        meals: Iterable[Meal],
         seconds: float,
         placed: Callable[[Meal, str], None] = lambda meal, order_id: None,
+        room: Callable[[], bool] = lambda: True,
+        patience: float = PATIENCE,
     ) -> None:
         self.placements: list[Placement] = []
         self.called_off: list[CalledOff] = []
         self._site, self._password, self._seconds = site, password, seconds
-        self._placed = placed
+        self._placed, self._room, self._patience = placed, room, patience
         self._waiting = iter(meals)
         self._minds: list[tuple[Meal, str]] = []
         self._people: dict[str, Person] = {}
@@ -88,7 +91,7 @@ class Phones:
 
     def pin(self, order_id: str) -> str:
         """What the customer at the door says; nothing if they can't be reached."""
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + self._patience
         # The runner may be at the door before the phone has its answer.
         while (customer := self._orders.get(order_id)) is None:
             if time.monotonic() > deadline or self._stop.wait(PAUSE):
@@ -105,6 +108,9 @@ class Phones:
                 due = self._began + meal.at * self._seconds
                 if self._stop.wait(max(0.0, due - time.monotonic())):
                     return
+                while not self._room():
+                    if self._stop.wait(PAUSE):
+                        return
             self.placements.append(self._place(meal))
 
     def _place(self, meal: Meal) -> Placement:
@@ -149,5 +155,7 @@ class Phones:
 
     def _person(self, username: str) -> Person:
         if username not in self._people:
-            self._people[username] = Person(self._site, username, self._password, self._stop)
+            self._people[username] = Person(
+                self._site, username, self._password, self._stop, self._patience
+            )
         return self._people[username]

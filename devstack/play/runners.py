@@ -8,8 +8,8 @@ from random import Random
 from typing import Any, Self
 from uuid import UUID
 
-from devstack.demo.lunch import TOO_FAR
-from devstack.demo.site import No, Person
+from devstack.play.lunch import TOO_FAR
+from devstack.play.site import PATIENCE, No, Person
 
 BACK_OUT = 0.12  # part of all deliveries that are given back
 WALK = (0.3, 0.9)  # seconds from one status to the next
@@ -38,6 +38,7 @@ class Runners:
         usernames: Sequence[str],
         seed: int,
         pin: Callable[[str], str],
+        patience: float = PATIENCE,
     ) -> None:
         self.taps: list[Tap] = []
         self.backed_out: list[str] = []
@@ -45,7 +46,9 @@ class Runners:
         self.troubles: list[str] = []
         self._pin = pin
         self._stop = threading.Event()
-        self._people = [Person(site, username, password, self._stop) for username in usernames]
+        self._people = [
+            Person(site, username, password, self._stop, patience) for username in usernames
+        ]
         self._threads = [
             threading.Thread(target=self._work, args=(person, Random(f"{seed}:{number}")))
             for number, person in enumerate(self._people)

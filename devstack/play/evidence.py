@@ -4,9 +4,9 @@ minor units."""
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from devstack.demo.clients import Placement
-from devstack.demo.runners import Tap
-from devstack.demo.sandbox import AtStripe
+from devstack.play.clients import Placement
+from devstack.play.runners import Tap
+from devstack.play.sandbox import AtStripe
 
 SHOWN = 3  # differences named; the rest is counted
 
@@ -153,5 +153,5 @@ class Check:
 
 
 def units(amount: int) -> str:
-    """An amount in units, as the eye reads it; every currency of the demo has two decimals."""
+    """An amount in units, as the eye reads it; every currency of a play has two decimals."""
     return f"{amount / 100:,.2f}"

@@ -2,8 +2,8 @@
 
 from collections import Counter
 
-from devstack.demo.broker import CONSUMERS
-from devstack.demo.evidence import Check, Evidence
+from devstack.play.broker import CONSUMERS
+from devstack.play.evidence import Check, Evidence
 
 
 def each_is_published(evidence: Evidence) -> Check:

@@ -2,49 +2,31 @@
 
 import sys
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Mapping
 
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
-EVERY = {True: 0.25, False: 2.0}  # seconds between two looks: live, in a pipe
-
-
-@dataclass(frozen=True)
-class Progress:
-    """One look at the lunch hour; the fields are the columns."""
-
-    time: str
-    placed: int
-    created: int
-    on_the_way: int
-    completed: int
-    cancelled: int
-    in_flight: int
-    recovered: int
-    events: int
-    events_behind: int
-    told: int
-    sandbox_requests: int
-    faults_fired: int
+#: One look at the campus: what the columns are called, and what stands in them.
+Progress = Mapping[str, str | int]
 
 
 class Board:
     """Says lines, and keeps the newest progress below them where the terminal can."""
 
-    def __init__(self, began: float) -> None:
-        """`began`: when the demo started, by the monotonic clock."""
-        # An output that can't show a sign shows a question mark; the demo goes on.
+    def __init__(self, name: str, began: float, *, live: float = 0.25, pipe: float = 2.0) -> None:
+        """`began`: when the play `name` started, by the monotonic clock; `live`, `pipe`: seconds
+        between two looks, at a terminal and in a pipe."""
+        # An output that can't show a sign shows a question mark; the play goes on.
         sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]
         # Not even when FORCE_COLOR asks for it does a pipe get escape codes.
         self.console = Console(force_terminal=None if sys.stdout.isatty() else False)
-        self._began = began
-        self._next = 0.0
+        self._name, self._began, self._next = name, began, 0.0
         self._live: Live | None = None
         if self.console.is_terminal and not self.console.is_dumb_terminal:
             self._live = Live(console=self.console, auto_refresh=False, transient=True)
+        self._every = live if self._live is not None else pipe
 
     @property
     def elapsed(self) -> float:
@@ -68,12 +50,12 @@ class Board:
         """Look and show, unless that was done a moment ago."""
         if time.monotonic() < self._next:
             return
-        self._next = time.monotonic() + EVERY[self._live is not None]
+        self._next = time.monotonic() + self._every
         progress = look()
         if self._live is not None:
             self._live.update(_table(progress, self.elapsed), refresh=True)
         else:
-            self.say(", ".join(f"{name} {value}" for name, value in _cells(progress)))
+            self.say(", ".join(f"{name} {value}" for name, value in progress.items()))
 
     def note(self, text: str) -> None:
         """Text as it is."""
@@ -81,7 +63,7 @@ class Board:
 
     def end(self, verdict: str) -> None:
         """The last line."""
-        self.note(f"demo: {verdict}")
+        self.note(f"{self._name}: {verdict}")
 
     def print(self, *tables: Table) -> None:
         """Tables for reading at leisure."""
@@ -89,17 +71,10 @@ class Board:
             self.console.print(table)
 
 
-def _cells(progress: Progress) -> list[tuple[str, str]]:
-    return [
-        (field.name.replace("_", " "), str(getattr(progress, field.name)))
-        for field in fields(progress)
-    ]
-
-
 def _table(progress: Progress, elapsed: float) -> Table:
     table = Table(title="Lunch on campus", title_justify="left")
-    cells = [*_cells(progress), ("elapsed", f"{elapsed:.0f} s")]
-    for name, _ in cells:
+    cells = {**progress, "elapsed": f"{elapsed:.0f} s"}
+    for name in cells:
         table.add_column(name, justify="right")
-    table.add_row(*(value for _, value in cells))
+    table.add_row(*map(str, cells.values()))
     return table

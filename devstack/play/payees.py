@@ -4,10 +4,10 @@ from random import Random
 from threading import Event
 from typing import Any
 
-from devstack.demo.house import PASSWORD, House
-from devstack.demo.sandbox import Sandbox
-from devstack.demo.site import No, Person
 from devstack.errors import StackError
+from devstack.play.house import PASSWORD, House
+from devstack.play.sandbox import Sandbox
+from devstack.play.site import No, Person
 
 
 def restrict_some(house: House, sandbox: Sandbox, seed: int) -> list[dict[str, Any]]:

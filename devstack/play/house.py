@@ -1,21 +1,21 @@
-"""The demo's campus: servers, tables and people made anew, and our processes kept alive on them."""
+"""A campus: servers, tables and people made anew, and our processes kept alive on them."""
 
 import json
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import psycopg2
 import requests
 
-from devstack.demo.lunch import Kitchen
 from devstack.errors import StackError
 from devstack.part import last_lines
+from devstack.play.lunch import Kitchen
 from devstack.process import end, spawn, wait_until
 from devstack.stack import Stack
 from devstack.state import free_port
@@ -26,7 +26,6 @@ from devstack.up import our_processes
 PARTS = ("postgres", "valkey", "kafka", "stripe")
 READY_WITHIN = 30.0  # seconds until the site answers and every worker takes messages
 PASSWORD = "lunch-hour"
-RUNNERS = 16
 #: Local steps are short and bound to the processor, remote ones wait for the network.
 WORKERS = {
     "worker-local": ["-P", "solo", "-Q", "local"],
@@ -38,6 +37,18 @@ ALONE = ("--without-gossip", "--without-mingle")
 
 class Inhabited(StackError):
     """The given database is in use."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What kind of campus it is. `reached` says how our processes find the servers, if not at
+    their own addresses: it is given the environment of their clients and returns what differs."""
+
+    customers: int
+    runners: int = 16
+    workers: Mapping[str, Sequence[str]] = field(default_factory=lambda: WORKERS)
+    settings: str = "devstack.play.settings"
+    reached: Callable[[Mapping[str, str]], Mapping[str, str]] = lambda env: {}
 
 
 @dataclass(frozen=True)
@@ -80,11 +91,11 @@ class House:
 
 
 @contextmanager
-def opened(folder: Path, customers: int, say: Callable[[str], None]) -> Iterator[House]:
-    """A new campus with that many customers, closed again at the end. Its data stays in `folder`,
-    in place of that of an earlier one.
+def opened(folder: Path, plan: Plan, say: Callable[[str], None]) -> Iterator[House]:
+    """A new campus, closed again at the end. Its data stays in `folder`, in place of that of an
+    earlier one.
 
-    Raises AlreadyRunning when an earlier demo was kept, StackError when something fails.
+    Raises AlreadyRunning when an earlier one was kept, StackError when something fails.
     """
     # Pretend cards go to a pretend Stripe, whatever this shell is set up for.
     for name in ("STRIPE_API_BASE", "STRIPE_SECRET_KEY"):
@@ -96,8 +107,9 @@ def opened(folder: Path, customers: int, say: Callable[[str], None]) -> Iterator
         env = {
             **os.environ,
             **stack.env,
+            **plan.reached(stack.env),
             "PYTHONPATH": import_path(),
-            "DJANGO_SETTINGS_MODULE": "devstack.demo.settings",
+            "DJANGO_SETTINGS_MODULE": plan.settings,
         }
         if "postgres" not in stack.parts:
             _refuse_an_inhabited_database(stack.env["DATABASE_URL"])
@@ -105,13 +117,15 @@ def opened(folder: Path, customers: int, say: Callable[[str], None]) -> Iterator
         _prepare(stack.folder, env, "topics", "ensure")
         say("tables and topics made")
         port = free_port()
-        supervisor = Supervisor(_processes(env, stack.folder, port), on_change=stack.record)
+        supervisor = Supervisor(
+            _processes(env, stack.folder, port, plan.workers), on_change=stack.record
+        )
         try:
             supervisor.start(background=True)
-            people = _seed(stack.folder, env, customers)
-            say(f"{customers} customers seeded")
+            people = _seed(stack.folder, env, plan)
+            say(f"{plan.customers} customers seeded")
             site = f"http://127.0.0.1:{port}"
-            _wait_until_open(stack.folder, site)
+            _wait_until_open(stack.folder, site, plan.workers)
             yield House(stack, supervisor, site, env, people)
         finally:
             supervisor.stop()
@@ -131,30 +145,32 @@ def welcome(house: House) -> str:
     return "\n".join(lines)
 
 
-def _processes(env: dict[str, str], folder: Path, port: int) -> dict[str, Command]:
-    """Those of `make up`, with workers tuned for one kind of step each."""
+def _processes(
+    env: dict[str, str], folder: Path, port: int, workers: Mapping[str, Sequence[str]]
+) -> dict[str, Command]:
+    """Those of `make up`, with workers of these options."""
     commands = our_processes(env, folder, port)
     web, worker = commands["web"], commands.pop("worker")
     # Imported once for both of its processes: the first order shall not wait for the second.
     commands["web"] = replace(web, argv=[*web.argv, "--preload"])
-    for name, flags in WORKERS.items():
+    for name, flags in workers.items():
         argv = [*worker.argv, "-n", name, "-l", "info", *ALONE, *flags]
         commands[name] = replace(worker, argv=argv, log_path=folder / f"{name}.log")
     return commands
 
 
-def _seed(folder: Path, env: Mapping[str, str], customers: int) -> dict[str, Any]:
+def _seed(folder: Path, env: Mapping[str, str], plan: Plan) -> dict[str, Any]:
     """People, kitchens and cards; every tenth card declines, one kitchen in eight is frozen."""
     path = folder / "people.json"
-    options = {"customers": customers, "declined-share": 0.1, "restaurants": 8, "frozen": 1,
-               "runners": RUNNERS}  # fmt: skip
+    options = {"customers": plan.customers, "declined-share": 0.1, "restaurants": 8, "frozen": 1,
+               "runners": plan.runners}  # fmt: skip
     flags = [f"--{name}={value}" for name, value in options.items()]
     _prepare(folder, env, "seed_campus", f"--json={path}", f"--password={PASSWORD}", *flags)
     people: dict[str, Any] = json.loads(path.read_text())
     return people
 
 
-def _wait_until_open(folder: Path, site: str) -> None:
+def _wait_until_open(folder: Path, site: str, workers: Iterable[str]) -> None:
     def answers() -> bool:
         try:
             return requests.get(f"{site}/readyz", timeout=2).ok
@@ -165,7 +181,7 @@ def _wait_until_open(folder: Path, site: str) -> None:
         log = folder / f"{name}.log"
         return log.exists() and b" ready." in log.read_bytes()
 
-    if not wait_until(lambda: all(map(takes_messages, WORKERS)) and answers(), READY_WITHIN):
+    if not wait_until(lambda: all(map(takes_messages, workers)) and answers(), READY_WITHIN):
         raise StackError(f"The campus did not open within {READY_WITHIN:.0f} s; see {folder}/*.log")
 
 
@@ -194,6 +210,6 @@ def _refuse_an_inhabited_database(url: str) -> None:
         cursor.execute("SELECT to_regclass('users_user') IS NOT NULL")
         if cursor.fetchone() == (True,):
             raise Inhabited(
-                "DATABASE_URL names a database in which CampusG already lives; the demo wants an "
+                "DATABASE_URL names a database in which CampusG already lives; this wants an "
                 "empty one, or none: then it brings its own."
             )

@@ -1,7 +1,7 @@
 """The proof about money: what the sandbox says each order did, beside what the ledger says."""
 
-from devstack.demo.evidence import Booked, Check, Evidence, Order, units
-from devstack.demo.sandbox import AtStripe
+from devstack.play.evidence import Booked, Check, Evidence, Order, units
+from devstack.play.sandbox import AtStripe
 
 
 def completed_are_shared_out(evidence: Evidence) -> Check:

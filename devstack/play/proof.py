@@ -3,8 +3,8 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from devstack.demo import money, news
-from devstack.demo.evidence import Check, Evidence, Order, Run
+from devstack.play import money, news
+from devstack.play.evidence import Check, Evidence, Order, Run
 
 #: How an order's ending run stands when the order has ended so.
 COMPLETIONS = {"COMPLETED": "COMPLETED", "COMPLETED_UNPAID": "PARKED"}

@@ -6,7 +6,7 @@ from contextlib import closing
 from kafka import KafkaConsumer, TopicPartition
 from kafka.consumer.fetcher import ConsumerRecord
 
-from devstack.demo.evidence import Message
+from devstack.play.evidence import Message
 
 TOPIC = "campusg.orders.v1"
 #: Who reads it, each with a topic of its dead letters.

@@ -32,6 +32,7 @@ class Person:
     username: str
     password: str
     stop: threading.Event
+    patience: float = PATIENCE
     _headers: dict[str, str] = field(default_factory=dict)
 
     def ask(
@@ -42,19 +43,28 @@ class Person:
         key: str | None = None,
     ) -> dict[str, Any] | No:
         """The answer to a request, however often it has to be made."""
-        if not self._headers:
-            card = {"username": self.username, "password": self.password}
-            signed_in = self._insist("POST", "/api/token", card, {})
-            if isinstance(signed_in, No):
-                return signed_in
-            self._headers = {"Authorization": f"Bearer {signed_in['access']}"}
-        headers = self._headers | ({"Idempotency-Key": key} if key else {})
-        return self._insist(method, path, body, headers)
+        for _ in range(2):
+            if not self._headers and isinstance(no := self._sign_in(), No):
+                return no
+            headers = self._headers | ({"Idempotency-Key": key} if key else {})
+            answer = self._insist(method, path, body, headers)
+            if not (isinstance(answer, No) and answer.status == 401):
+                break
+            self._headers = {}  # What they signed in with has run out.
+        return answer
+
+    def _sign_in(self) -> No | None:
+        card = {"username": self.username, "password": self.password}
+        signed_in = self._insist("POST", "/api/token", card, {})
+        if isinstance(signed_in, No):
+            return signed_in
+        self._headers = {"Authorization": f"Bearer {signed_in['access']}"}
+        return None
 
     def _insist(
         self, method: str, path: str, body: dict[str, Any] | None, headers: dict[str, str]
     ) -> dict[str, Any] | No:
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + self.patience
         url = f"{self.site}{path}"
         while True:
             try:

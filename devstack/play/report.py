@@ -7,8 +7,8 @@ from typing import Any
 from rich import box
 from rich.table import Table
 
-from devstack.demo.clients import STAGES, CalledOff, Placement
-from devstack.demo.evidence import Check, Told
+from devstack.play.clients import STAGES, CalledOff, Placement
+from devstack.play.evidence import Check, Told
 
 
 def outcomes(rows: Iterable[tuple[str, str, int]]) -> Table:
@@ -34,12 +34,16 @@ def latencies(placements: Sequence[Placement], created_at: Mapping[str, float]) 
 
 
 def troubles(
-    kills: int, recovered: int, placements: Sequence[Placement], totals: Mapping[str, Any]
+    done: Mapping[str, int],
+    recovered: int,
+    placements: Sequence[Placement],
+    totals: Mapping[str, Any],
 ) -> Table:
-    """What was done to the campus, and what it did about it."""
+    """What was `done` to the campus, how often, and what it did about it."""
     again = sum(len(each.order_ids) > 1 for each in placements)
     table = _table("Trouble", "", "times")
-    table.add_row("processes killed with SIGKILL", str(kills))
+    for what, times in done.items():
+        table.add_row(what, str(times))
     table.add_row("runs recovered by the sweep", str(recovered))
     table.add_row("orders posted again under their key", str(again))
     for kind, count in sorted(totals["faults"].items()):
@@ -86,6 +90,14 @@ def events(rows: Iterable[tuple[str, int, int, int]], told: Iterable[Told]) -> T
     return table
 
 
+def parked(rows: Iterable[tuple[str, str, str, int]]) -> Table:
+    """The runs that wait for a person, by saga, reason and remedy."""
+    table = _table("Parked", "saga", "because", "remedy", "runs")
+    for saga, reason, remedy, count in rows:
+        table.add_row(saga, reason, remedy, str(count))
+    return table
+
+
 def proof(found: Iterable[Check]) -> Table:
     """Every sentence, whether it holds, and its figure."""
     table = _table("Proof", "", "sentence", "figure")
@@ -106,6 +118,7 @@ def _table(title: str, *columns: str) -> Table:
     for name in columns:
         numeric = name in (
             "orders",
+            "runs",
             "p50",
             "p95",
             "times",

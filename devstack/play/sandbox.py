@@ -1,6 +1,7 @@
-"""The Stripe sandbox as the demo uses it: how it misbehaves, and what it says it holds."""
+"""The Stripe sandbox as a play uses it: how it misbehaves, and what it says it holds."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import requests
@@ -10,15 +11,26 @@ PAYMENTS, TRANSFERS = {"path": "/v1/payment_intents*"}, {"path": "/v1/transfers"
 #: Without the charges of what is owed: one that left no trace is looked for for two days.
 HOLDS = {"path": "/v1/payment_intents", "param": {"capture_method": "manual"}}
 HELD = {"path": "/v1/payment_intents/*"}
-#: What happens to requests, and to how many of them.
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What happens to requests, and to how many of those that match; `more` of its kind."""
+
+    kind: str
+    match: Mapping[str, Any]
+    probability: float
+    more: Mapping[str, Any] = field(default_factory=dict)
+
+
 FAULTS = (
-    ("drop_reply", PAYMENTS, 0.05),
-    ("rate_limit", PAYMENTS, 0.04),
-    ("conflict", PAYMENTS, 0.02),
-    ("stored_500_after", PAYMENTS, 0.03),
-    ("stored_500_before", HOLDS, 0.02),
-    ("stored_500_before", HELD, 0.02),
-    ("drop_reply", TRANSFERS, 0.03),
+    Fault("drop_reply", PAYMENTS, 0.05),
+    Fault("rate_limit", PAYMENTS, 0.04),
+    Fault("conflict", PAYMENTS, 0.02),
+    Fault("stored_500_after", PAYMENTS, 0.03),
+    Fault("stored_500_before", HOLDS, 0.02),
+    Fault("stored_500_before", HELD, 0.02),
+    Fault("drop_reply", TRANSFERS, 0.03),
 )
 TIMEOUT = 10.0
 
@@ -41,12 +53,14 @@ class Sandbox:
     def __init__(self, url: str) -> None:
         self._url = f"{url}/_sandbox"
 
-    def misbehave(self, seed: int) -> None:
-        """Think as long as a bank, and fail as often as FAULTS says from now on."""
+    def misbehave(self, seed: int, faults: Iterable[Fault] = FAULTS) -> None:
+        """Think as long as a bank, and fail as often as `faults` say from now on."""
         settings = {"latency_ms": LATENCY_MS, "seed": seed}
         requests.put(f"{self._url}/settings", json=settings, timeout=TIMEOUT).raise_for_status()
-        for kind, match, probability in FAULTS:
-            self._post("faults", kind=kind, match=match, probability=probability, times=None)
+        for fault in faults:
+            asked = asdict(fault)
+            more = asked.pop("more")
+            self._post("faults", **asked, **more, times=None)
 
     def decline_capture(self, order_id: str) -> None:
         """The card says no when this order's money is to be taken."""

@@ -1,6 +1,6 @@
 """A generated lunch hour: who orders what, where and when. The same seed gives the same lunch."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from random import Random
 from typing import Any
@@ -73,6 +73,17 @@ def lunch_hour(
         for at, customer in zip(times, hungry, strict=True)
     ]
     return _with_fates(random, meals)
+
+
+def one_after_another(
+    seed: int, customers: Sequence[str], kitchens: Sequence[Kitchen]
+) -> Iterator[Meal]:
+    """Lunch hours without end, each order due at once; the cards are the sandbox's to refuse."""
+    seeds = Random(seed)
+    most = len(customers) * ORDERS_EACH
+    while True:
+        for meal in lunch_hour(seeds.getrandbits(32), most, customers, kitchens):
+            yield replace(meal, at=0.0, unpaid=False, broke=False)
 
 
 def _with_fates(random: Random, meals: list[Meal]) -> list[Meal]:
