@@ -12,7 +12,8 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, s
 
 from devstack.browser import browser
 from devstack.errors import StackError
-from tests.live.conftest import Server, servers
+from tests.live.conftest import servers
+from tests.server import Server
 from users.models import User
 
 __all__ = ["servers"]

@@ -10,9 +10,9 @@ from orders import services as orders
 from tests.browser.look import faults
 from tests.conftest import Worker
 from tests.factories import a_customer, a_person, an_order
-from tests.live.conftest import Server
 from tests.makers import make_customer, make_restaurant
 from tests.sagas.placed import Placed
+from tests.server import Server
 from users.models import Role
 
 pytestmark = pytest.mark.story

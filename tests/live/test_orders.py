@@ -13,7 +13,8 @@ from orders import services as orders
 from orders.models import Order
 from tests.conftest import eventually
 from tests.factories import a_customer, a_person, an_order
-from tests.live.conftest import Following, Server
+from tests.live.conftest import Following
+from tests.server import Server
 from users.models import Role, User
 
 pytestmark = pytest.mark.story

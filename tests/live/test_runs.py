@@ -14,9 +14,10 @@ from tests.api.conftest import Client
 from tests.api.world import a_run_that_waits_for_the_card
 from tests.conftest import Worker
 from tests.factories import a_customer, a_person
-from tests.live.conftest import Following, Server
+from tests.live.conftest import Following
 from tests.makers import make_customer, make_restaurant
 from tests.sagas.placed import Placed
+from tests.server import Server
 from users.models import Role
 
 timeline = RunTimeline()

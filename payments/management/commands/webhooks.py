@@ -3,7 +3,9 @@
 from argparse import ArgumentParser
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
+from django.urls import reverse
 
 from payments import stripe_events
 from payments.errors import StripeUnavailable
@@ -12,12 +14,17 @@ from payments.stripe_events import EventState, StripeEvent
 from payments.webhooks import hint
 
 _WANT_A_PERSON = (EventState.DEAD, EventState.QUARANTINED)
+#: Where we are told, whether of payees' accounts, and the setting for what that is signed with.
+_ENDPOINTS = (
+    ("stripe-webhook", False, "STRIPE_WEBHOOK_SECRETS"),
+    ("stripe-connect-webhook", True, "STRIPE_CONNECT_WEBHOOK_SECRETS"),
+)
 
 
 class Command(BaseCommand):
     """List events, follow some once more, or have Stripe send them."""
 
-    help = "Stripe's events: list them, follow some once more, or have Stripe send them to a URL."
+    help = "Stripe's events: list them, follow some once more, or have Stripe send them here."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Three subcommands."""
@@ -27,9 +34,10 @@ class Command(BaseCommand):
         listed.add_argument("--limit", type=int, default=50)
         retried = acts.add_parser("retry", help="follow events once more from the start")
         retried.add_argument("event", nargs="*", help="evt_…; none: all that are dead")
-        registered = acts.add_parser("register", help="have Stripe send its events to a URL")
-        registered.add_argument("url", help="https://…/api/stripe/webhook[/connect]")
-        registered.add_argument("--connect", action="store_true", help="those of payees' accounts")
+        registered = acts.add_parser("register", help="have Stripe send its events to this site")
+        registered.add_argument(
+            "site", nargs="?", default=settings.SITE_URL, help=f"its address ({settings.SITE_URL})"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Do as asked."""
@@ -57,13 +65,12 @@ class Command(BaseCommand):
         self.stdout.write(f"{count} events are followed once more.")
 
     def _register(self, options: dict[str, Any]) -> None:
-        try:
-            name, secret = register_webhook(options["url"], connect=options["connect"])
-        except StripeUnavailable as error:
-            raise CommandError(str(error)) from error
-        setting = (
-            "STRIPE_CONNECT_WEBHOOK_SECRETS" if options["connect"] else "STRIPE_WEBHOOK_SECRETS"
-        )
-        self.stderr.write(f"{name} is told of events at {options['url']}.")
-        self.stderr.write("Stripe shows its secret this once; put it into the environment:")
-        self.stdout.write(f"{setting}={secret}")
+        self.stderr.write("Stripe shows each secret this once; put them into the environment:")
+        for route, connect, setting in _ENDPOINTS:
+            url = f"{options['site'].rstrip('/')}{reverse(route)}"
+            try:
+                name, secret = register_webhook(url, connect=connect)
+            except StripeUnavailable as error:
+                raise CommandError(str(error)) from error
+            self.stderr.write(f"{name} is told of events at {url}.")
+            self.stdout.write(f"{setting}={secret}")
