@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from django.conf import settings
 
+from payments.webhooks import is_live
 from sagas.doctor.lines import Line, fail, ok, warn
 
 #: Values that stand in the repository protect nothing.
@@ -33,7 +34,7 @@ def secrets() -> Iterator[Line]:
 def stripe() -> Iterator[Line]:
     """Which Stripe this site moves money at."""
     real = settings.STRIPE_API_BASE == "https://api.stripe.com"
-    live = settings.STRIPE_SECRET_KEY.startswith(("sk_live_", "rk_live_"))
+    live = is_live()
     where = "live" if live and real else "test mode" if real else SANDBOX
     if not settings.STRIPE_SECRET_KEY:
         yield fail("stripe", "no key", "Set STRIPE_SECRET_KEY.")

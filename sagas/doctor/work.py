@@ -12,7 +12,7 @@ from django_celery_beat.models import PeriodicTask
 from campusg.money import formatted
 from events.models import OutboxEvent
 from sagas.doctor.lines import Line, fail, graded, ok, warn
-from sagas.engine.definition import saga_named
+from sagas.engine.definition import fingerprint_of
 from sagas.engine.publishing import queue_length
 from sagas.models import ACTIVE, LIVE, PausedSaga, Run, RunStatus, Worker
 
@@ -77,7 +77,7 @@ def runs() -> Iterator[Line]:
     else:
         yield ok("paused", "nothing")
     tables = Run.objects.filter(status__in=LIVE).values_list("saga", "fingerprint").distinct()
-    gone = sorted({name for name, print_ in tables if _fingerprint(name) != print_})
+    gone = sorted({name for name, print_ in tables if fingerprint_of(name) != print_})
     if gone:
         yield fail(
             "tables", f"live runs of an older {', '.join(gone)}",
@@ -113,8 +113,3 @@ def _parked() -> Line:
         return ok("parked", "no run waits for a person")
     seen = f"{number} runs, {money or 'no money'} at risk"
     return warn("parked", seen, "manage.py saga list --status PARKED; each says its remedy.")
-
-
-def _fingerprint(name: str) -> str:
-    saga = saga_named(name)
-    return saga.fingerprint if saga else ""

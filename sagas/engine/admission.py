@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
-from sagas.engine.definition import Saga, saga_named
+from sagas.engine.definition import fingerprint_of, saga_named
 from sagas.engine.progress import retry_at
 from sagas.engine.store import save
 from sagas.models import ACTIVE, Run, RunStatus
@@ -54,7 +54,7 @@ def admit(run: Run | None, message: Message) -> Verdict:
         return Verdict.STALE
     saga = saga_named(run.saga)
     if saga is None or saga.fingerprint != run.fingerprint:
-        _leave_to_other_code(run, saga)
+        _leave_to_other_code(run)
         return Verdict.STALE
     if run.position != message.position:
         next_one = saga.after(message.position, forward=run.forward)
@@ -81,9 +81,9 @@ def go_on(run: Run) -> Outcome:
     return Outcome(Then.GO_ON, run.position)
 
 
-def _leave_to_other_code(run: Run, saga: Saga | None) -> None:
+def _leave_to_other_code(run: Run) -> None:
     """A run goes on only under the table it was started with; look again when workers changed."""
-    have = saga.fingerprint if saga else "no such saga"
+    have = fingerprint_of(run.saga)
     run.reason = (
         f"The table of {run.saga} changed: the run began under {run.fingerprint}, this code has "
         f"{have}. Run workers of the old release until it has ended."

@@ -173,6 +173,12 @@ class Saga:
                 yield row.compensate
 
 
+def fingerprint_of(name: str) -> str:
+    """The fingerprint of this code's saga of that name; in words when it has none."""
+    saga = saga_named(name)
+    return saga.fingerprint if saga else "no such saga"
+
+
 def saga_named(name: str) -> Saga | None:
     """The saga of that name, or None when this code has none (an older or newer deploy)."""
     return Saga.registry.get(name)

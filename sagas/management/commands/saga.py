@@ -11,7 +11,7 @@ from django.db import transaction
 
 from campusg.errors import Refused
 from sagas import operating
-from sagas.engine.definition import Saga, saga_named
+from sagas.engine.definition import Saga, fingerprint_of, saga_named
 from sagas.engine.hands import HANDS, Told
 from sagas.engine.picture import aligned, table
 from sagas.engine.starting import start
@@ -119,7 +119,7 @@ class Command(BaseCommand):
         stranded = [
             f"{run.pk}  {run.saga} {run.key}: began under {run.fingerprint}, this code has {have}"
             for run in Run.objects.filter(status__in=LIVE).order_by("id").iterator()
-            if (have := _fingerprint(run.saga)) != run.fingerprint
+            if (have := fingerprint_of(run.saga)) != run.fingerprint
         ]
         if not stranded:
             self.stdout.write("OK: every live run can go on under this code.")
@@ -163,8 +163,3 @@ def _unless_refused(act: Callable[[], Result]) -> Result:
         return act()
     except Refused as refusal:
         raise CommandError(f"Refused ({refusal.code}): {refusal}") from refusal
-
-
-def _fingerprint(name: str) -> str:
-    saga: Saga | None = saga_named(name)
-    return saga.fingerprint if saga else "no such saga"
