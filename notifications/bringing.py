@@ -1,7 +1,7 @@
 """Deliveries go out: claimed and committed, then sent with no transaction open, then recorded.
 
 Whoever dies between the sending and the record leaves a delivery that is tried again: at least
-once, rarely twice (docs/decisions, 13).
+once, rarely twice (docs/decisions, 17).
 """
 
 import logging

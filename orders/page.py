@@ -105,9 +105,15 @@ def _shown(order: Order, user: Any, events: list[Happened]) -> dict[str, Any]:
             if event.type in EVENTS and (ops or event.type.startswith(HISTORY))
         ],
         "runs": [_run(run) for run in _runs(order)] if ops else [],
-        "stream": f"{reverse('order-stream', args=[order.pk])}?last_event_id={len(events)}",
+        # By its number: an old order's first events may have been purged.
+        "stream": f"{reverse('order-stream', args=[order.pk])}?last_event_id={_last(events)}",
         "events": json.dumps([*EVENTS, "step", "run"]),
     }
+
+
+def _last(events: list[Happened]) -> int:
+    """The version that the page shows already; 0 if it shows none."""
+    return events[-1].version if events else 0
 
 
 def _way(order: Order) -> list[Stop]:

@@ -81,11 +81,14 @@ class Hub:
     def __init__(self, ask: Ask) -> None:
         self._ask = ask
         self._audiences: dict[tuple[Source, UUID], Audience] = defaultdict(Audience)
+        # By channel, so that a hint about a thing that nobody follows costs next to nothing.
+        self._sources: dict[str, set[Source]] = defaultdict(set)
         self._soon = asyncio.Event()
 
     def join(self, follower: Follower) -> None:
         """From now on it is told; what happened since its view looked, at once."""
         topic = follower.topic
+        self._sources[topic.source.channel].add(topic.source)
         self._audiences[topic.source, topic.key].followers.add(follower)
         self._refresh(topic.source, topic.key)
 
@@ -99,7 +102,7 @@ class Hub:
 
     def hint(self, channel: str, key: UUID) -> None:
         """Something may have happened to a thing."""
-        for source in {source for source, _ in self._audiences if source.channel == channel}:
+        for source in self._sources.get(channel, ()):
             if (source, key) in self._audiences:
                 self._refresh(source, key)
 
