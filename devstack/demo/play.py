@@ -44,7 +44,6 @@ class Lunch:
             wrong = [str(check) for check in found if not check.holds]
             self.ending = 1 if wrong else 0
             if self.keep:
-                stage.sandbox.behave()
                 self.board.note(welcome(stage.house))
             elif wrong:
                 again = f"--orders {self.orders} --seed {self.seed}"
@@ -65,8 +64,9 @@ class Lunch:
             if meal.broke:
                 sandbox.decline_charge(order_id)
 
-        sandbox.misbehave(self.seed)
+        # In this order: of the faults that fit a webhook only the oldest strikes.
         restricted = payees.restrict_some(house, sandbox, self.seed)
+        sandbox.misbehave(self.seed)
         self.board.say(f"web, workers, beat are up; lunch: {self.orders} orders in {seconds:.0f} s")
         kills = [*KILLS_AT]
         with stage.peopled(meals, self.seed, seconds, placed=placed):
@@ -77,7 +77,7 @@ class Lunch:
                     del kills[0]
                 time.sleep(0.05)
             stage.until_quiet(QUIET_WITHIN, lambda: self._look(stage))
-        self.board.say(payees.lift_one(house, sandbox, restricted))
+        self.board.say(payees.lift_one(sandbox, restricted))
         stage.until_quiet(QUIET_WITHIN, lambda: self._look(stage))
 
     def _kill(self, stage: Stage, counts: Counts) -> None:

@@ -102,6 +102,15 @@ class Handled:
 
 
 @dataclass(frozen=True)
+class Heard:
+    """So many of Stripe's events that came to us, and how many of them were followed."""
+
+    received: int
+    followed: int
+    dead: int = 0
+
+
+@dataclass(frozen=True)
 class Told:
     """So many notifications by one channel, in one state."""
 
@@ -131,7 +140,10 @@ class Evidence:
     inbox: Sequence[Handled]
     dead_letters: int
     told: Sequence[Told]
+    delivered: int  # webhooks, as the sandbox counts them
+    heard: Heard
     books: str  # what `manage.py verify_books` printed
+    reconciled: str  # what `manage.py reconcile` printed
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from subprocess import Popen
 from typing import Any
 
 import psycopg2
@@ -79,9 +80,11 @@ class House:
         """Their usernames."""
         return [person["username"] for person in self.people["runners"]]
 
-    def books(self) -> str:
-        """What `manage.py verify_books` prints."""
-        return _manage(self.stack.folder, self.env, "verify_books")[1].read_text()
+    def audits(self) -> tuple[str, str]:
+        """What `manage.py verify_books` and `manage.py reconcile` print."""
+        done = _manage(self.stack.folder, self.env, ["verify_books"], ["reconcile"])
+        books, reconciled = (log.read_text() for _, log in done)
+        return books, reconciled
 
     def check_servers(self) -> None:
         """Raises StackError when a server has died: that is no part of the play."""
@@ -113,10 +116,12 @@ def opened(folder: Path, plan: Plan, say: Callable[[str], None]) -> Iterator[Hou
         }
         if "postgres" not in stack.parts:
             _refuse_an_inhabited_database(stack.env["DATABASE_URL"])
-        _prepare(stack.folder, env, "migrate")
-        _prepare(stack.folder, env, "topics", "ensure")
-        say("tables and topics made")
         port = free_port()
+        site = f"http://127.0.0.1:{port}"
+        _prepare(stack.folder, env, ["migrate"])
+        _prepare(stack.folder, env, ["topics", "ensure"], ["webhooks", "register", site])
+        env |= _secrets(stack.folder / "webhooks.log")
+        say("tables, topics and webhooks made")
         supervisor = Supervisor(
             _processes(env, stack.folder, port, plan.workers), on_change=stack.record
         )
@@ -124,7 +129,6 @@ def opened(folder: Path, plan: Plan, say: Callable[[str], None]) -> Iterator[Hou
             supervisor.start(background=True)
             people = _seed(stack.folder, env, plan)
             say(f"{plan.customers} customers seeded")
-            site = f"http://127.0.0.1:{port}"
             _wait_until_open(stack.folder, site, plan.workers)
             yield House(stack, supervisor, site, env, people)
         finally:
@@ -165,9 +169,15 @@ def _seed(folder: Path, env: Mapping[str, str], plan: Plan) -> dict[str, Any]:
     options = {"customers": plan.customers, "declined-share": 0.1, "restaurants": 8, "frozen": 1,
                "runners": plan.runners}  # fmt: skip
     flags = [f"--{name}={value}" for name, value in options.items()]
-    _prepare(folder, env, "seed_campus", f"--json={path}", f"--password={PASSWORD}", *flags)
+    _prepare(folder, env, ["seed_campus", f"--json={path}", f"--password={PASSWORD}", *flags])
     people: dict[str, Any] = json.loads(path.read_text())
     return people
+
+
+def _secrets(log: Path) -> dict[str, str]:
+    """What the sandbox signs its webhooks with, as `manage.py webhooks register` says."""
+    lines = log.read_text().splitlines()
+    return dict(line.split("=", 1) for line in lines if line.startswith("STRIPE_"))
 
 
 def _wait_until_open(folder: Path, site: str, workers: Iterable[str]) -> None:
@@ -185,23 +195,29 @@ def _wait_until_open(folder: Path, site: str, workers: Iterable[str]) -> None:
         raise StackError(f"The campus did not open within {READY_WITHIN:.0f} s; see {folder}/*.log")
 
 
-def _manage(folder: Path, env: Mapping[str, str], *command: str) -> tuple[int, Path]:
-    """Run a management command to its end; its exit code and its log."""
-    log = folder / f"{command[0]}.log"
-    argv = [sys.executable, str(CHECKOUT / "manage.py"), *command]
-    process = spawn(argv, env=env, log=log, stop_signal=signal.SIGTERM)
+def _manage(
+    folder: Path, env: Mapping[str, str], *commands: Sequence[str]
+) -> list[tuple[int, Path]]:
+    """Run management commands, all at once, to their ends; the exit code and log of each."""
+    manage = [sys.executable, str(CHECKOUT / "manage.py")]
+    logs = [folder / f"{command[0]}.log" for command in commands]
+    processes: list[Popen[bytes]] = []
     try:
-        return process.wait(), log
+        for command, log in zip(commands, logs, strict=True):
+            argv = [*manage, *command]
+            processes.append(spawn(argv, env=env, log=log, stop_signal=signal.SIGTERM))
+        return [(process.wait(), log) for process, log in zip(processes, logs, strict=True)]
     finally:
-        end(process, signal.SIGTERM)
+        for process in processes:
+            end(process, signal.SIGTERM)
 
 
-def _prepare(folder: Path, env: Mapping[str, str], *command: str) -> None:
-    """Run a management command that must succeed. Raises StackError with its last words."""
-    code, log = _manage(folder, env, *command)
-    if code != 0:
-        said = last_lines(log, 15)
-        raise StackError(f"`manage.py {command[0]}` failed; the end of {log}:\n{said}")
+def _prepare(folder: Path, env: Mapping[str, str], *commands: Sequence[str]) -> None:
+    """Run management commands that must succeed. Raises StackError with the last words of one."""
+    for command, (code, log) in zip(commands, _manage(folder, env, *commands), strict=True):
+        if code != 0:
+            said = last_lines(log, 15)
+            raise StackError(f"`manage.py {command[0]}` failed; the end of {log}:\n{said}")
 
 
 def _refuse_an_inhabited_database(url: str) -> None:

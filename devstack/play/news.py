@@ -55,5 +55,19 @@ def everybody_is_told(evidence: Evidence) -> Check:
     return Check("every notification is delivered", str(sent), wrong or _none(sent))
 
 
+def webhooks_are_followed(evidence: Evidence) -> Check:
+    """What the sandbox has delivered is here and was followed to its end. Of what got lost on the
+    way some may have been fetched from its list."""
+    heard, wrong = evidence.heard, []
+    if heard.received < evidence.delivered:
+        wrong.append(f"{evidence.delivered} were delivered, {heard.received} are here")
+    if heard.followed != heard.received:
+        wrong.append(f"{heard.received - heard.followed} were not followed, {heard.dead} are dead")
+    if not heard.received:
+        wrong.append("there were none")
+    figure = f"{heard.followed} of {heard.received}, {heard.dead} dead"
+    return Check("every webhook delivered is here and followed", figure, wrong)
+
+
 def _none(sent: int) -> list[str]:
     return [] if sent else ["nobody was told anything"]

@@ -1,5 +1,6 @@
 """The proof: what clients, database, ledger and sandbox say is compared, each with the others."""
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
@@ -28,7 +29,9 @@ def checks(evidence: Evidence) -> list[Check]:
         news.none_overtakes(evidence),
         news.each_is_handled_once(evidence),
         news.everybody_is_told(evidence),
+        news.webhooks_are_followed(evidence),
         _books(evidence),
+        _reconciled(evidence),
     ]
 
 
@@ -153,6 +156,18 @@ def _books(evidence: Evidence) -> Check:
     figure = lines[-1] if lines else "no answer"
     wrong = [] if figure == "0 violations" else [*_first_words(lines)]
     return Check("manage.py verify_books", figure, wrong)
+
+
+def _reconciled(evidence: Evidence) -> Check:
+    """Every balance transaction of Stripe's stands in the books, and they add up to its balance."""
+    said = dict(re.findall(r"^([a-z]+(?: [a-z]+)?)  +(.+)$", evidence.reconciled, re.MULTILINE))
+    wrong = [
+        f"{name}: {said.get(name, 'not said')}"
+        for name in ("under way", "open breaks", "unexplained")
+        if said.get(name) != "0"
+    ]
+    figure = f"{said.get('matched', 0)} matched, {said.get('unexplained', '?')} unexplained"
+    return Check("manage.py reconcile", figure, wrong)
 
 
 def _first_words(lines: Sequence[str]) -> Iterator[str]:

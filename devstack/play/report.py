@@ -98,6 +98,17 @@ def parked(rows: Iterable[tuple[str, str, str, int]]) -> Table:
     return table
 
 
+def webhooks(rows: Iterable[tuple[str, int, int, int, int]]) -> Table:
+    """Stripe's events by type, and what came of following them."""
+    table = _table("Webhooks", "", "received", "news", "known already", "dead")
+    sums = Counter[int]()
+    for name, *counts in rows:
+        table.add_row(name, *map(str, counts))
+        sums.update(dict(enumerate(counts)))
+    table.add_row("all", *(str(sums[column]) for column in range(4)))
+    return table
+
+
 def proof(found: Iterable[Check]) -> Table:
     """Every sentence, whether it holds, and its figure."""
     table = _table("Proof", "", "sentence", "figure")
@@ -128,6 +139,10 @@ def _table(title: str, *columns: str) -> Table:
             "recorded",
             "handled",
             "told",
+            "received",
+            "news",
+            "known already",
+            "dead",
         )
         table.add_column(name, justify="right" if numeric else "left")
     return table

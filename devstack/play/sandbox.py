@@ -31,7 +31,11 @@ FAULTS = (
     Fault("stored_500_before", HOLDS, 0.02),
     Fault("stored_500_before", HELD, 0.02),
     Fault("drop_reply", TRANSFERS, 0.03),
+    Fault("webhook_dropped", {}, 0.03),
+    Fault("webhook_copies", {}, 0.05),
 )
+#: Webhooks that are not taken are sent again, for three days: here for half an hour.
+RETRY_SCALE = 0.01
 TIMEOUT = 10.0
 
 
@@ -52,10 +56,11 @@ class Sandbox:
 
     def __init__(self, url: str) -> None:
         self._url = f"{url}/_sandbox"
+        self._lost: dict[str, int] = {}  # by account, the fault that keeps its webhooks from us
 
     def misbehave(self, seed: int, faults: Iterable[Fault] = FAULTS) -> None:
         """Think as long as a bank, and fail as often as `faults` say from now on."""
-        settings = {"latency_ms": LATENCY_MS, "seed": seed}
+        settings = {"latency_ms": LATENCY_MS, "seed": seed, "webhook_retry_scale": RETRY_SCALE}
         requests.put(f"{self._url}/settings", json=settings, timeout=TIMEOUT).raise_for_status()
         for fault in faults:
             asked = asdict(fault)
@@ -78,15 +83,26 @@ class Sandbox:
 
     def behave(self) -> None:
         """Fail no more."""
-        requests.delete(f"{self._url}/faults", timeout=TIMEOUT).raise_for_status()
+        self._delete("faults")
 
     def restrict(self, account: str) -> None:
-        """The account may not receive money, and we are not told."""
+        """The account may not receive money, and word of it gets lost on the way to us."""
+        lost = self._post("faults", kind="webhook_dropped", match={"account": account}, times=None)
+        self._lost[account] = int(lost["id"])
         self._post(f"accounts/{account}", transfers="inactive")
 
     def lift(self, account: str) -> None:
-        """It may again."""
+        """It may again, and we are told."""
+        self._delete(f"faults/{self._lost.pop(account)}")
         self._post(f"accounts/{account}", transfers="active")
+
+    def is_sending(self) -> bool:
+        """Whether webhooks are on their way, or are to be sent again."""
+        return bool({"pending", "sending"} & self.totals()["deliveries"].keys())
+
+    def delivered(self) -> int:
+        """How many webhooks were taken."""
+        return int(self.totals()["deliveries"].get("delivered", 0))
 
     def totals(self) -> dict[str, Any]:
         """Everything it has counted since it was started."""
@@ -120,5 +136,11 @@ class Sandbox:
         said: dict[str, Any] = reply.json()
         return said
 
-    def _post(self, path: str, **body: Any) -> None:
-        requests.post(f"{self._url}/{path}", json=body, timeout=TIMEOUT).raise_for_status()
+    def _delete(self, path: str) -> None:
+        requests.delete(f"{self._url}/{path}", timeout=TIMEOUT).raise_for_status()
+
+    def _post(self, path: str, **body: Any) -> dict[str, Any]:
+        reply = requests.post(f"{self._url}/{path}", json=body, timeout=TIMEOUT)
+        reply.raise_for_status()
+        said: dict[str, Any] = reply.json()
+        return said

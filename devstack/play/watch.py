@@ -6,7 +6,7 @@ from typing import Any
 
 import psycopg2
 
-from devstack.play.evidence import Booked, Handled, Open, Order, Recorded, Run, Told
+from devstack.play.evidence import Booked, Handled, Heard, Open, Order, Recorded, Run, Told
 
 _COUNTS = """
 SELECT count(*),
@@ -24,7 +24,7 @@ SELECT count(*),
 
 # What still moves by itself: orders that have not ended, active runs, calls that a run or the
 # janitor will make soon, money found after its order gave up, which the janitor gives back, events
-# on their way and people who are to be told. A
+# on their way, people who are to be told, and webhooks that nobody has followed yet. A
 # watched call that stays unknown is asked about for days, a payout to a restricted account waits
 # to be told, and what waits for a person waits for ever: none is a reason to wait here.
 _MOVING = """
@@ -42,6 +42,7 @@ SELECT EXISTS (SELECT FROM orders_order
                               OR o.watched AND o.state IN ('sent', 'unknown'))))
     OR (SELECT count(*) FROM events_outboxevent) > (SELECT count(*) FROM events_inboxevent)
     OR EXISTS (SELECT FROM notifications_delivery WHERE next_try_at IS NOT NULL)
+    OR EXISTS (SELECT FROM payments_stripeevent WHERE state = 'received')
 """
 
 _OPEN_ORDERS = """
@@ -122,6 +123,18 @@ SELECT o.type, count(*), count(i.event_id),
        (SELECT count(*) FROM notifications_notification n WHERE n.type = o.type)
   FROM events_outboxevent o LEFT JOIN events_inboxevent i ON i.event_id = o.id
  GROUP BY o.type ORDER BY o.type
+"""
+
+_NO_NEWS = "note ~ '^(known already|0 runs)'"
+_WEBHOOKS = f"""
+SELECT type, count(*), count(*) FILTER (WHERE state = 'done' AND NOT {_NO_NEWS}),
+       count(*) FILTER (WHERE state = 'done' AND {_NO_NEWS}),
+       count(*) FILTER (WHERE state = 'dead')
+  FROM payments_stripeevent GROUP BY type ORDER BY type
+"""
+_HEARD = """
+SELECT count(*), count(*) FILTER (WHERE state = 'done'), count(*) FILTER (WHERE state = 'dead')
+  FROM payments_stripeevent
 """
 
 _OPERATIONS = """
@@ -223,6 +236,14 @@ class Watch:
     def inbox(self) -> list[Handled]:
         rows = self._rows("SELECT event_id::text, ignored FROM events_inboxevent")
         return [Handled(*row) for row in rows]
+
+    def webhooks(self) -> Sequence[tuple[str, int, int, int, int]]:
+        """Of each type: how many came, were news when followed, were known already, are dead."""
+        return self._rows(_WEBHOOKS)
+
+    def heard(self) -> Heard:
+        """All of them together."""
+        return Heard(*self._rows(_HEARD)[0])
 
     def told(self) -> list[Told]:
         """Deliveries by channel and state."""

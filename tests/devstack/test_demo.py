@@ -168,7 +168,7 @@ def test_a_small_lunch_is_proven_and_stays_up_until_ctrl_c(folder: Path, run: St
     demo = run(*arguments, "--keep", env=quick)
     said = heard(demo, "demo: ")
     assert said.endswith("\ndemo: OK\n"), said
-    assert ("\x1b" in said, said.count("✗"), said.count("✓")) == (False, 0, 15)
+    assert ("\x1b" in said, said.count("✗"), said.count("✓")) == (False, 0, 17)
     assert "kill -9 of all 2 workers" in said
     assert "account may be paid again" in said
     assert "no runner in time" in said

@@ -10,6 +10,7 @@ from devstack.play.evidence import (
     Booked,
     Evidence,
     Handled,
+    Heard,
     Message,
     Open,
     Order,
@@ -70,6 +71,14 @@ MESSAGES = [
     Message("event-2", "order-1", 2), Message("event-3", "order-2", 1),
 ]  # fmt: skip
 INBOX = [Handled("event-1"), Handled("event-2"), Handled("event-3")]
+RECONCILED = """10 balance transactions read
+2026-11-21 00:00 to 2026-11-22 12:31 UTC
+matched      10
+under way    0
+new breaks   0
+open breaks  0
+unexplained  0
+"""
 SOUND = Evidence(
     asked=5,
     placements=[
@@ -91,7 +100,10 @@ SOUND = Evidence(
     inbox=INBOX,
     dead_letters=0,
     told=[Told("email", "sent", 2), Told("in_app", "sent", 5)],
+    delivered=9,
+    heard=Heard(9, 9),
     books="0 violations\n",
+    reconciled=RECONCILED,
 )
 REQUESTS = "every request became one order"
 DECIDED = "every order is completed, unpaid or cancelled"
@@ -107,7 +119,9 @@ PUBLISHED = "events published = rows of the outbox"
 IN_ORDER = "an order's events come in order, without a gap"
 HANDLED = "inbox = events × consumers, no dead letters"
 EVERYBODY_TOLD = "every notification is delivered"
+FOLLOWED = "every webhook delivered is here and followed"
 BOOKS = "manage.py verify_books"
+AGREED = "manage.py reconcile"
 
 
 def broken(evidence: Evidence) -> list[str]:
@@ -136,7 +150,9 @@ def test_the_proof_accepts_a_campus_on_which_all_is_well() -> None:
         "2 orders",
         "3, 0 dead",
         "7",
+        "9 of 9, 0 dead",
         "0 violations",
+        "10 matched, 0 unexplained",
     ]
 
 
@@ -208,6 +224,13 @@ def test_the_proof_accepts_a_campus_on_which_all_is_well() -> None:
         ({"books": "I01 journal balanced: 1 row\n  In every …\n1 violations\n"}, [BOOKS]),
         ({"books": ""}, [BOOKS]),
         ({"books": "Traceback …"}, [BOOKS]),
+        ({"delivered": 10}, [FOLLOWED]),
+        ({"heard": Heard(9, 8, dead=1)}, [FOLLOWED]),
+        ({"delivered": 0, "heard": Heard(0, 0)}, [FOLLOWED]),
+        ({"reconciled": RECONCILED.replace("unexplained  0", "unexplained  1.00 USD")}, [AGREED]),
+        ({"reconciled": RECONCILED.replace("breaks  0", "breaks  1")}, [AGREED]),
+        ({"reconciled": RECONCILED.replace("under way    0", "under way    1")}, [AGREED]),
+        ({"reconciled": "CommandError: Stripe does not answer"}, [AGREED]),
     ],
 )  # fmt: skip
 def test_the_proof_finds_every_planted_difference(
