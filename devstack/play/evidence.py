@@ -1,7 +1,7 @@
 """What each witness says once the campus is quiet: clients, tables, ledger, sandbox. All amounts in
 minor units."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from devstack.play.clients import Placement
@@ -135,6 +135,7 @@ class Evidence:
     balance: Mapping[str, int]  # what stands at the sandbox, by currency in lower case
     clearing: Mapping[str, int]  # what the ledger says stands there
     open: Sequence[Open]
+    unpaid: Collection[str]  # the orders whose card said no when it was to be captured
     recorded: Sequence[Recorded]
     messages: Sequence[Message]  # in the order in which the broker keeps each order's
     inbox: Sequence[Handled]

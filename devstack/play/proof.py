@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from devstack.play import money, news
 from devstack.play.evidence import Check, Evidence, Order, Run
@@ -10,6 +10,8 @@ from devstack.play.evidence import Check, Evidence, Order, Run
 #: How an order's ending run stands when the order has ended so.
 COMPLETIONS = {"COMPLETED": "COMPLETED", "COMPLETED_UNPAID": "PARKED"}
 ENDED = ("COMPLETED", "COMPENSATED")
+#: Whose runs a person ends when the card has refused what was due, and how the order stands then.
+PARKED = (("complete_order", "COMPLETED_UNPAID"), ("cancel_order", "CANCELLED"))
 
 
 def checks(evidence: Evidence) -> list[Check]:
@@ -96,7 +98,7 @@ def _runs_ended(evidence: Evidence) -> Check:
     wrong = [
         f"{run.saga} {run.id} is {run.status} (manage.py saga show {run.id})"
         for run in evidence.runs
-        if not _at_rest(run, known.get(run.order_id))
+        if not _at_rest(run, known.get(run.order_id), evidence.unpaid)
     ]
     live = len(wrong)
     for order in evidence.orders:
@@ -116,11 +118,13 @@ def _runs_ended(evidence: Evidence) -> Check:
 _ENDINGS = ("create_order", "complete_order", "cancel_order")
 
 
-def _at_rest(run: Run, order: Order | None) -> bool:
+def _at_rest(run: Run, order: Order | None, unpaid: Collection[str]) -> bool:
+    """Over, or held, or left to a person because the card refused what was due."""
     if run.status in ENDED or run.held:
         return True
-    unpaid = order is not None and order.status == "COMPLETED_UNPAID"
-    return unpaid and (run.saga, run.status) == ("complete_order", "PARKED")
+    if order is None or order.id not in unpaid or run.status != "PARKED":
+        return False
+    return (run.saga, order.status) in PARKED
 
 
 def _ends(of: dict[str, list[Run]]) -> list[str]:
@@ -128,7 +132,7 @@ def _ends(of: dict[str, list[Run]]) -> list[str]:
     completions = {status: end for end, status in COMPLETIONS.items()}
     return [
         *("CANCELLED" for run in of["create_order"] if run.status == "COMPENSATED"),
-        *("CANCELLED" for run in of["cancel_order"] if run.status == "COMPLETED"),
+        *("CANCELLED" for run in of["cancel_order"] if run.status in ("COMPLETED", "PARKED")),
         *(completions[run.status] for run in of["complete_order"] if run.status in completions),
     ]
 

@@ -92,6 +92,7 @@ class Stage:
             balance=sandbox.balance(),
             clearing=watch.clearing(),
             open=watch.open(),
+            unpaid=watch.unpaid(),
             recorded=watch.recorded(),
             messages=broker.messages(kafka),
             inbox=watch.inbox(),

@@ -45,9 +45,10 @@ SELECT EXISTS (SELECT FROM orders_order
     OR EXISTS (SELECT FROM payments_stripeevent WHERE state = 'received')
 """
 
-_OPEN_ORDERS = """
-SELECT count(*) FROM orders_order
- WHERE status NOT IN ('COMPLETED', 'COMPLETED_UNPAID', 'CANCELLED')
+_UNDER_WAY = """
+SELECT (SELECT count(*) FROM orders_order
+         WHERE status NOT IN ('COMPLETED', 'COMPLETED_UNPAID', 'CANCELLED')),
+       (SELECT count(*) FROM sagas_run WHERE status IN ('RUNNING', 'COMPENSATING'))
 """
 
 _PARKED = """
@@ -176,9 +177,10 @@ class Watch:
         """Whether anything is still to happen by itself, soon."""
         return bool(self._rows(_MOVING)[0][0])
 
-    def open_orders(self) -> int:
-        """How many have not ended."""
-        return int(self._rows(_OPEN_ORDERS)[0][0])
+    def under_way(self) -> tuple[int, int]:
+        """How many orders have not ended, and how many runs are active."""
+        ((orders, runs),) = self._rows(_UNDER_WAY)
+        return orders, runs
 
     def parked(self) -> Sequence[tuple[str, str, str, int]]:
         """The runs that wait for a person: saga, reason, remedy, and how many of a kind."""
@@ -224,6 +226,14 @@ class Watch:
             "WHERE state NOT IN ('succeeded', 'failed') ORDER BY key"
         )
         return [Open(*row) for row in rows]
+
+    def unpaid(self) -> set[str]:
+        """The orders of which a capture was refused."""
+        rows = self._rows(
+            "SELECT order_id::text FROM payments_operation "
+            "WHERE kind = 'capture' AND state = 'failed'"
+        )
+        return {order_id for (order_id,) in rows}
 
     def events(self) -> Sequence[tuple[str, int, int, int]]:
         """Of each type: how many were recorded, handled, and what people were told of them."""

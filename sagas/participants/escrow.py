@@ -252,15 +252,28 @@ def paid_in_part(
     food_due: int,
     delivery_due: int,
     platform_due: int,
+    currency: str,
     completed: bool,
-) -> int:
+) -> int | Unkept:
     """Completed: the card paid what is due, and all of it is owed to its payees. Compensated: the
     total still stands in escrow."""
     if not completed:
         return services.unsettled(order_id=order_id, total=total, completed=True)
     paid = paid_by_card(order_id=order_id)
+    due = food_due + delivery_due + platform_due
     passed_on = services.settled_after_completion(order_id=order_id, captured=paid)
-    return max(abs(food_due + delivery_due + platform_due - paid), passed_on)
+    if due and not paid and not passed_on:
+        return _refused_in_part(formatted(due, currency), due)
+    return max(abs(due - paid), passed_on)
+
+
+def _refused_in_part(amount: str, due: int) -> Unkept:
+    return Unkept(
+        due,
+        f"The card refused {amount} that were due when the order was called off; nobody is paid",
+        "Pay whom it was due otherwise, or nobody; then end this run: manage.py saga terminate ID"
+        " --even-so --reason R.",
+    )
 
 
 def given_back(*, order_id: UUID, completed: bool) -> int:

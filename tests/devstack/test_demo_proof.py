@@ -95,6 +95,7 @@ SOUND = Evidence(
     balance={"usd": 480},
     clearing={"usd": 480},
     open=[WATCHED],
+    unpaid={"order-5"},
     recorded=RECORDED,
     messages=MESSAGES,
     inbox=INBOX,
@@ -183,7 +184,9 @@ def test_the_proof_accepts_a_campus_on_which_all_is_well() -> None:
         ({"runs": [*RUNS, Run("run-12", "accept_order", "order-9:ann", "COMPLETED")]}, [ENDED]),
         ({"runs": but(RUNS, 0, status="PARKED")}, [ENDED]),
         ({"runs": but(RUNS, 5, status="PARKED")}, [ENDED]),
+        ({"runs": but(RUNS, 6, status="PARKED")}, [ENDED]),
         ({"runs": but(RUNS, 7, status="COMPLETED")}, [ENDED]),
+        ({"unpaid": set()}, [ENDED]),
         ({"runs": but(RUNS, 9, status="RUNNING")}, [ENDED]),
         ({"runs": but(RUNS, 10, waits_for="balance.available")}, [ENDED, PAID]),
         ({"stripe": but(STRIPE, 0, captured=1249)}, [SHARED]),
@@ -237,6 +240,11 @@ def test_the_proof_finds_every_planted_difference(
     planted: dict[str, Any], sentences: list[str]
 ) -> None:
     assert broken(replace(SOUND, **planted)) == sentences
+
+
+def test_an_order_called_off_whose_card_refused_what_was_due_is_a_person_s() -> None:
+    runs = but(RUNS, 6, status="PARKED")
+    assert broken(replace(SOUND, runs=runs, unpaid={"order-4", "order-5"})) == []
 
 
 def test_what_is_wrong_is_named_and_the_rest_counted() -> None:

@@ -98,6 +98,7 @@ def test_a_part_that_the_card_refuses_calls_a_person_and_holds_nothing(lunch: Or
     run = order.ends(order.cancel())
     assert run.status == RunStatus.PARKED
     assert run.amount_at_risk == FOOD + HALF + PLATFORM
+    assert "The card refused" in run.reason
     nobody_pays(order)
 
 
