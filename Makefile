@@ -36,7 +36,7 @@ event-orders: $(READY)  ## 500 lives of an order, Stripe's events in any order, 
 chaos-events: $(READY)  ## Kill relay and consumer every 2 s through the events of 5 000 orders, then count.
 	@CHAOS_ORDERS=5000 CHAOS_EVERY=2 $(BIN)/python -m pytest tests/events/test_chaos.py -q $(ARGS)
 
-crashtest: $(READY)  ## Every saga x step x point at which a process may die, then the proof (10 minutes).
+crashtest: $(READY)  ## Every saga x step x point at which a process, a worker or the relay may die, then the proof (20 minutes).
 	@$(BIN)/python manage.py saga_crashtest $(ARGS)
 
 mutants: $(READY)  ## Take each guard of docs/guards.md away in turn: its test has to fail (5 minutes).

@@ -8,6 +8,7 @@ from uuid import UUID
 from kafka import KafkaProducer
 from kafka.errors import MessageSizeTooLargeError, RecordListTooLargeError
 
+from campusg.points import Point, reach
 from events import kafka
 from events.catalogue import Undeclared
 from events.envelope import Message, to_message
@@ -39,11 +40,14 @@ class Publisher:
         unfit: dict[UUID, str] = {}
         while queues:
             wave = [queue.popleft() for queue in queues.values()]
-            sent: list[int] = []
+            sent: list[OutboxEvent] = []
+            _reach(Point.RELAYING, wave)
             try:
                 self._send(wave, sent, unfit)
             finally:
-                acknowledged(sent)
+                _reach(Point.ACKNOWLEDGED, sent)
+                acknowledged([row.seq for row in sent])
+            _reach(Point.MARKED, sent)
             queues = {
                 order_id: queue
                 for order_id, queue in queues.items()
@@ -57,7 +61,9 @@ class Publisher:
             kafka.abandon(self._producer)
             self._producer = None
 
-    def _send(self, wave: list[OutboxEvent], sent: list[int], unfit: dict[UUID, str]) -> None:
+    def _send(
+        self, wave: list[OutboxEvent], sent: list[OutboxEvent], unfit: dict[UUID, str]
+    ) -> None:
         """All at once; then one by one what a neighbour may have spoilt."""
         doubtful = []
         futures = []
@@ -69,7 +75,7 @@ class Publisher:
         for row, future in futures:
             try:
                 future.get(kafka.DELIVERY_TIMEOUT + 1)
-                sent.append(row.seq)
+                sent.append(row)
             except UNFIT:
                 doubtful.append(row)
         for row in doubtful:
@@ -77,7 +83,7 @@ class Publisher:
             self.close()
             try:
                 self._begin(to_message(row)).get(kafka.DELIVERY_TIMEOUT + 1)
-                sent.append(row.seq)
+                sent.append(row)
             except UNFIT as error:
                 unfit[row.aggregateid] = f"{row}: {error}"
         if doubtful:
@@ -89,3 +95,8 @@ class Publisher:
         return self._producer.send(
             message.topic, key=message.key, value=message.value, headers=message.headers
         )
+
+
+def _reach(point: Point, rows: Iterable[OutboxEvent]) -> None:
+    for row in rows:
+        reach(point, row.aggregateid)

@@ -5,6 +5,7 @@ import argparse
 import os
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import django
@@ -12,16 +13,20 @@ import django
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "devstack.crashtest.settings")
 django.setup()
 
+from campusg.points import Point  # noqa: E402
 from devstack.crashtest import cells, judging, matrix  # noqa: E402
 from devstack.crashtest.cells import Cell, Harm  # noqa: E402
 from devstack.crashtest.driver import Driver  # noqa: E402
 from devstack.crashtest.harming import BROKE, UNTOUCHED, harm  # noqa: E402
-from devstack.crashtest.judging import Story  # noqa: E402
+from devstack.crashtest.judging import Outside, Story  # noqa: E402
+from devstack.crashtest.killing import Slaughter, rescue  # noqa: E402
 from devstack.crashtest.matrix import FAIL, NOT_REACHED, OK, Verdict  # noqa: E402
+from devstack.crashtest.relaying import relay_in_a_process  # noqa: E402
 from devstack.crashtest.scenes import SCENES, Campus, Scene  # noqa: E402
-from sagas.engine.points import Point  # noqa: E402
 
 QUIET_WITHIN = 120.0  # seconds
+#: A cell, its scene, how its process ended, and what that said.
+Played = tuple[Cell, Scene, int, str]
 
 
 def main() -> int:
@@ -46,24 +51,43 @@ def main() -> int:
 def _judged(wanted: list[Cell], campus: Campus, driver: Driver) -> list[Verdict]:
     """Harm first, all of it; then let the sweep bring everything to rest at once; then look."""
     undisturbed = _undisturbed(wanted, campus, driver)
-    played: list[tuple[Cell, Scene, int, str]] = []
-    for number, cell in enumerate(wanted, 1):
-        scene = SCENES[cell.scene](campus)
-        played.append((cell, scene, *harm(cell, scene)))
-        _progress(number, len(wanted))
-    driver.quiet(QUIET_WITHIN)
-    at_stripe = judging.at_stripe()
-    stories = {
-        scene.order_id: judging.story(scene.order_id, at_stripe) for _, scene, _, _ in played
-    }
+    played = _played(wanted, campus, driver)
+    relay_in_a_process()
+    outside = Outside.asked()
+    calm = {name: judging.story(one.order_id, outside) for name, one in undisturbed.items()}
     return [
-        _verdict(cell, code, said, stories[scene.order_id], undisturbed[_ending(cell)])
+        _verdict(cell, code, said, judging.story(scene.order_id, outside), calm[_ending(cell)])
         for cell, scene, code, said in played
     ]
 
 
-def _undisturbed(wanted: list[Cell], campus: Campus, driver: Driver) -> dict[str, Story]:
-    """How each scene ends when nothing is harmed: gone through, turned round, or never begun."""
+def _played(wanted: list[Cell], campus: Campus, driver: Driver) -> list[Played]:
+    """In processes forked from this one; then what is about the relay; then what kills workers,
+    so that each of them finds none but its own work."""
+    killed = [cell for cell in wanted if cell.harm is Harm.KILL]
+    relayed = [cell for cell in wanted if cell.relayed]
+    played: list[Played] = []
+
+    def play(cells: list[Cell], harmed: Callable[[Cell, Scene], tuple[int, str]]) -> None:
+        for cell in cells:
+            scene = SCENES[cell.scene](campus)
+            played.append((cell, scene, *harmed(cell, scene)))
+            _progress(len(played), len(wanted))
+
+    play([cell for cell in wanted if not cell.relayed and cell.harm is not Harm.KILL], harm)
+    if relayed:
+        relay_in_a_process()
+        play(relayed, harm)
+    driver.quiet(QUIET_WITHIN)
+    if killed:
+        with Slaughter(campus.folder, driver) as slaughter:
+            play(killed, slaughter.kill)
+        rescue(campus.folder, QUIET_WITHIN)
+    return played
+
+
+def _undisturbed(wanted: list[Cell], campus: Campus, driver: Driver) -> dict[str, Scene]:
+    """Each scene when nothing is harmed: gone through, turned round, or never begun."""
     scenes: dict[str, Scene] = {}
     for cell in wanted:
         if _ending(cell) in scenes:
@@ -76,8 +100,7 @@ def _undisturbed(wanted: list[Cell], campus: Campus, driver: Driver) -> dict[str
             driver.turn(run_id)
         driver.deliver(run_id)
     driver.quiet(QUIET_WITHIN)
-    at_stripe = judging.at_stripe()
-    return {name: judging.story(scene.order_id, at_stripe) for name, scene in scenes.items()}
+    return scenes
 
 
 def _ending(cell: Cell) -> str:
@@ -98,7 +121,13 @@ def _verdict(cell: Cell, code: int, said: str, story: Story, undisturbed: Story)
 
 
 def _reason(cell: Cell) -> str:
-    if cell.harm is Harm.DROP or cell.point in (Point.CLAIMED, Point.CALLED, Point.RECORDING):
+    if cell.relayed:
+        return f"{cell.row[0]} {cell.row[1]}: recorded nothing that waited for the relay"
+    if cell.harm in (Harm.DROP, Harm.KILL) or cell.point in (
+        Point.CLAIMED,
+        Point.CALLED,
+        Point.RECORDING,
+    ):
         return f"{cell.row[0]} {cell.row[1]}: nothing had to be called"
     return f"{cell.row[0]} {cell.row[1]}: never came to {cell.point}"
 

@@ -2,13 +2,14 @@
 
 import enum
 import random
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from campusg.points import Point
 from devstack.crashtest.driver import At
 from devstack.crashtest.scenes import LEFT, SCENES
 from sagas.engine.definition import Saga
-from sagas.engine.points import Point
 
 LOCAL = (Point.MESSAGE, Point.EFFECT, Point.COMMITTED)
 REMOTE = (
@@ -16,12 +17,15 @@ REMOTE = (
 )  # fmt: skip
 #: Of a run as a whole, whatever its step.
 WHOLE = (Point.STARTING, Point.PUBLISHING, Point.PUBLISHED, Point.SWEPT)
+#: Of the event that a step records, once the relay has it.
+RELAY = (Point.RELAYING, Point.ACKNOWLEDGED, Point.MARKED)
 
 
 class Harm(enum.StrEnum):
     """What happens there."""
 
     DIE = "die"  # the process is gone at once
+    KILL = "kill"  # a Celery worker is, by SIGKILL in the midst of the step
     CUT = "cut"  # its database connection is
     TWICE = "twice"  # every message comes two times
     DROP = "drop"  # Stripe does it, and its answer is lost
@@ -68,6 +72,11 @@ class Cell:
         return self.point in (Point.STARTING, Point.PUBLISHING, Point.PUBLISHED)
 
     @property
+    def relayed(self) -> bool:
+        """Whether it is about the relay, and no longer about the run."""
+        return self.point in RELAY
+
+    @property
     def turns(self) -> bool:
         """Whether the run has to turn round for it."""
         return self.point is Point.ERRBACK or (self.at is not None and not self.at.forward)
@@ -85,8 +94,15 @@ def named(name: str) -> Cell | None:
 
 
 def sample(all_cells: list[Cell], count: int, seed: int) -> list[Cell]:
-    """So many of them, the same ones for the same seed."""
-    return random.Random(seed).sample(all_cells, min(count, len(all_cells)))
+    """So many of them, the same ones for the same seed, and of every kind as many."""
+    shuffled = random.Random(seed).sample(all_cells, len(all_cells))
+    before: Counter[tuple[Harm, bool]] = Counter()
+    ranks = {}
+    for cell in shuffled:
+        kind = cell.harm, cell.relayed
+        ranks[cell] = before[kind]
+        before[kind] += 1
+    return sorted(shuffled, key=lambda cell: ranks[cell])[:count]
 
 
 def scenes_of(sagas: list[str]) -> list[str]:
@@ -101,6 +117,8 @@ def _of(scene: str) -> Iterator[Cell]:
         yield Cell(scene, Harm.DIE, None, point)
     for position in range(1, saga.length + 1):
         yield from _at(scene, saga, At(True, position))
+        if saga.step(position).emits:
+            yield from _told(scene, At(True, position))
     undone = [
         position
         for position in range(1, min(saga.last_turn, saga.length) + 1)
@@ -117,6 +135,14 @@ def _at(scene: str, saga: Saga, at: At) -> Iterator[Cell]:
     for point in REMOTE if remote else LOCAL:
         yield Cell(scene, Harm.DIE, at, point)
         yield Cell(scene, Harm.CUT, at, point)
+    yield Cell(scene, Harm.KILL, at)
     yield Cell(scene, Harm.TWICE, at)
     if remote:
         yield Cell(scene, Harm.DROP, at)
+
+
+def _told(scene: str, at: At) -> Iterator[Cell]:
+    for point in RELAY:
+        yield Cell(scene, Harm.DIE, at, point)
+    # Between the two databases: the broker has it, and we cannot say so.
+    yield Cell(scene, Harm.CUT, at, Point.ACKNOWLEDGED)

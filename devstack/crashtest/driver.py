@@ -2,23 +2,22 @@
 
 import time
 from collections import deque
-from dataclasses import dataclass
+from typing import NamedTuple
 from uuid import UUID
 
+from campusg.points import Point, listen
 from payments.janitor import hurry_due
 from sagas.engine import publishing, sweeping
 from sagas.engine.admission import Message, Outcome, Then
 from sagas.engine.definition import saga_named
 from sagas.engine.local import run_local
-from sagas.engine.points import Point, listen
 from sagas.engine.remote import run_remote
 from sagas.engine.starting import compensate
 from sagas.engine.tasks import on_fail
 from sagas.models import ACTIVE, Run
 
 
-@dataclass(frozen=True)
-class At:
+class At(NamedTuple):
     """Where a delivery stands: the direction and the step of its message."""
 
     forward: bool
@@ -36,10 +35,10 @@ class Driver:
         # There is no queue to be long, and the transport in memory has no way to tell.
         publishing.queue_length = lambda **_: 0
 
-    def hear(self, point: Point, run_id: UUID) -> None:
+    def hear(self, point: Point, of: UUID) -> None:
         """What was published waits to be delivered. Cells listen for more."""
         if point is Point.PUBLISHED:
-            self._published.append(run_id)
+            self._published.append(of)
 
     def deliver(self, run_id: UUID, until: At | None = None) -> None:
         """The run's messages, until one stops it, or the one for `until` is next."""

@@ -10,10 +10,11 @@ import requests
 from django.db import connection, connections
 from django.db.models.functions import Now
 
+from campusg.points import Point
 from devstack.crashtest.cells import Cell, Harm
 from devstack.crashtest.driver import Driver
+from devstack.crashtest.relaying import place_in_line, relay_what_waits
 from devstack.crashtest.scenes import FAULTS, Scene
-from sagas.engine.points import Point
 from sagas.engine.sweeping import sweep
 from sagas.models import Run
 
@@ -28,15 +29,23 @@ class Harming(Driver):
         super().__init__()
         self.cell = cell
         self.harmed = False
+        #: Whose event the relay is to be harmed with, and how many of theirs come before it.
+        self.told, self.before = UUID(int=0), 0
 
-    def hear(self, point: Point, run_id: UUID) -> None:
-        super().hear(point, run_id)
-        if self.harmed or point != self.cell.point or self.cell.at not in (None, self.at):
+    def hear(self, point: Point, of: UUID) -> None:
+        super().hear(point, of)
+        if self.harmed or point != self.cell.point or not self._here(of):
             return
         self.harmed = True
         if self.cell.harm is Harm.DIE:
             os._exit(HARMED)
         _cut_connection()
+
+    def _here(self, of: UUID) -> bool:
+        if not self.cell.relayed:
+            return self.cell.at in (None, self.at)
+        self.before -= of == self.told
+        return of == self.told and self.before < 0
 
     def play(self, scene: Scene) -> None:
         """Bring the run there, and on as far as it goes by itself."""
@@ -51,19 +60,31 @@ class Harming(Driver):
             self.turn(run_id)
         if cell.harm is Harm.DROP:
             self.deliver(run_id, until=cell.at)
-            _drop_the_next_reply(scene.order_id)
+            fault(scene.order_id, "drop_reply")
         self.deliver(run_id, until=None)
         if cell.harm is Harm.DROP:
-            self.harmed = _dropped(scene.order_id)
+            self.harmed = found(scene.order_id)
+        if cell.relayed:
+            self.relay(scene.order_id)
+
+    def relay(self, order_id: UUID) -> None:
+        """Carry the step's event to the broker."""
+        assert self.cell.at is not None
+        event = self.cell.saga.step(self.cell.at.position).emits
+        assert event is not None
+        if place := place_in_line(order_id, event):
+            self.told, self.before = order_id, place - 1
+            relay_what_waits()
 
 
-def _drop_the_next_reply(order_id: UUID) -> None:
+def fault(order_id: UUID, kind: str, **more: Any) -> None:
+    """Let the sandbox do this to the next call about the order."""
     match = {"method": "POST", "metadata": {"order_id": str(order_id)}}
-    body: dict[str, Any] = {"kind": "drop_reply", "times": 1, "match": match}
+    body: dict[str, Any] = {"kind": kind, "times": 1, "match": match, **more}
     requests.post(FAULTS, json=body, timeout=10).raise_for_status()
 
 
-def _dropped(order_id: UUID) -> bool:
+def found(order_id: UUID) -> bool:
     """Whether that fault has found its call."""
     left = requests.get(FAULTS, timeout=10).json()["data"]
     return not any(str(order_id) in str(one["match"]) and one["times"] for one in left)

@@ -9,6 +9,7 @@ import requests
 from django.conf import settings
 from django.db import connection
 
+from devstack.crashtest.relaying import at_the_broker
 from sagas.books import OF_THE_RELAY, snapshot, violations
 
 _RUNS = "SELECT saga, status FROM sagas_run WHERE key LIKE %(key)s ORDER BY saga, started_at, id"
@@ -41,10 +42,23 @@ class Story:
         ]
 
 
-def story(order_id: UUID, at_stripe: Mapping[str, Any]) -> Story:
-    """The order's life as its rows and the sandbox tell it."""
+@dataclass(frozen=True)
+class Outside:
+    """What others know of every order: the sandbox of its money, the broker of its events."""
+
+    at_stripe: Mapping[str, Any]
+    at_the_broker: Mapping[UUID, list[int]]
+
+    @classmethod
+    def asked(cls) -> "Outside":
+        """As it is now; nothing is under way."""
+        return cls(_at_stripe(), at_the_broker())
+
+
+def story(order_id: UUID, outside: Outside) -> Story:
+    """The order's life as its rows, the sandbox and the broker tell it."""
     values = {"id": order_id, "key": f"{order_id}%"}
-    money = at_stripe.get(str(order_id), {})
+    money = outside.at_stripe.get(str(order_id), {})
     events = _rows(_EVENTS, values)
     return Story(
         {
@@ -52,6 +66,7 @@ def story(order_id: UUID, at_stripe: Mapping[str, Any]) -> Story:
             "runs": _rows(_RUNS, values),
             "events": sorted(type_ for type_, _ in events),
             "gaps": [n for n, (_, version) in enumerate(events, 1) if n != version],
+            "relayed": outside.at_the_broker.get(order_id, []) == [n for _, n in events],
             "operations": _rows(_CALLS, values),
             "books": _rows(_BOOKS, values),
             "timers": _rows(_TIMERS, values),
@@ -60,7 +75,7 @@ def story(order_id: UUID, at_stripe: Mapping[str, Any]) -> Story:
     )
 
 
-def at_stripe() -> dict[str, Any]:
+def _at_stripe() -> dict[str, Any]:
     """What the sandbox says of every order, by its id."""
     url = f"{settings.STRIPE_API_BASE}/_sandbox/orders"
     return {one["order_id"]: one for one in requests.get(url, timeout=30).json()["data"]}

@@ -51,6 +51,7 @@ class Campus:
     """One customer, one kitchen, one runner; as many orders as are needed."""
 
     def __init__(self, folder: Path) -> None:
+        self.folder = folder
         self.path = folder / "people.json"
 
     def seed(self) -> None:
@@ -123,6 +124,14 @@ class Campus:
         key = f"{order_id}{key}"
         return Scene(order_id, saga, key, {}, Run.objects.get(saga=saga, key=key).pk)
 
+    def paid_out(self) -> UUID:
+        """A completed order whose payees have their money."""
+        order_id = self.brought_to(S.COMPLETED)
+        payouts = Run.objects.filter(saga="pay_out", key__startswith=str(order_id))
+        for run_id in payouts.values_list("id", flat=True):
+            self.driver.deliver(run_id)
+        return order_id
+
     def captured(self) -> UUID:
         """A delivered order whose money was taken by hand."""
         order_id = self.brought_to(S.DELIVERED)
@@ -172,6 +181,9 @@ SCENES: dict[str, Callable[[Campus], Scene]] = {
         c.brought_to(S.ON_THE_WAY), "cancel_order", by="ops", reason="crash test"
     ),
     "refund_order": lambda c: c.of(c.brought_to(S.COMPLETED), "refund_order", reason="crash test"),
+    "refund_order when all are paid": lambda c: c.of(
+        c.paid_out(), "refund_order", reason="crash test"
+    ),
     "pay_out": lambda c: c.owed(),
     "settle_claim": lambda c: c.unpaid(),
     "end_overdue": lambda c: c.of(c.brought_to(S.DELIVERED), "end_overdue", reason="crash test"),

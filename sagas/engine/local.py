@@ -9,10 +9,10 @@ from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection, transaction
 
 from campusg.errors import Refused
+from campusg.points import Point, reach
 from sagas.engine import progress, store
 from sagas.engine.admission import STOP, Message, Outcome, Then, Verdict, admit, answer, go_on
 from sagas.engine.definition import Saga, saga_named
-from sagas.engine.points import Point, reach
 from sagas.models import Run, StepLog, StepState
 
 log = logging.getLogger(__name__)

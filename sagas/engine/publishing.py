@@ -7,9 +7,9 @@ from celery import Signature, Task, chain, current_app, shared_task
 from django.db import transaction
 from kombu.exceptions import OperationalError
 
+from campusg.points import Point, reach
 from sagas.engine.definition import Saga, saga_named
 from sagas.engine.participant import Participant
-from sagas.engine.points import Point, reach
 from sagas.models import Run
 
 log = logging.getLogger(__name__)

@@ -7,13 +7,13 @@ from typing import Any
 from django.db import transaction
 
 from campusg.errors import Refused
+from campusg.points import Point, reach
 from sagas.engine import progress, store
 from sagas.engine.admission import STOP, Message, Outcome, Verdict, admit, answer, go_on
 from sagas.engine.definition import Saga, saga_named
 from sagas.engine.lease import LEASE_SECONDS, keeper
 from sagas.engine.local import failed, refused
 from sagas.engine.participant import RemoteParticipant, SagaMistake
-from sagas.engine.points import Point, reach
 from sagas.engine.results import RESULTS, Again, Result, Unknown, Waiting
 from sagas.models import Run, RunStatus, StepState
 
@@ -94,11 +94,10 @@ def _record(claim: Claim, reply: Any) -> Claim | Outcome:
             return STOP
         saga = saga_named(run.saga)
         assert saga is not None
-        if isinstance(result, Again):
-            return _prepare(run, saga, claim.message)
-        outcome = _settle(run, saga, result)
+        again = isinstance(result, Again)
+        then = _prepare(run, saga, claim.message) if again else _settle(run, saga, result)
         reach(Point.RECORDING, run.pk)
-        return outcome
+        return then
 
 
 def _settle(run: Run, saga: Saga, result: Result) -> Outcome:

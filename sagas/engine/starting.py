@@ -8,11 +8,11 @@ from django.db import transaction
 
 from campusg.errors import Conflict
 from campusg.ids import new_id
+from campusg.points import Point, reach
 from sagas.engine import facts as factual
 from sagas.engine import hands, progress, store
 from sagas.engine.definition import Saga
 from sagas.engine.local import do
-from sagas.engine.points import Point, reach
 from sagas.engine.publishing import publish_after_commit
 from sagas.models import ACTIVE, LIVE, Run, RunStatus
 

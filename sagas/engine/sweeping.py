@@ -6,8 +6,8 @@ from uuid import UUID
 from django.db import connection, transaction
 from kombu.exceptions import OperationalError
 
+from campusg.points import Point, reach
 from sagas.engine import publishing
-from sagas.engine.points import Point, reach
 from sagas.models import ACTIVE, Run
 
 log = logging.getLogger(__name__)

@@ -9,11 +9,11 @@ from django.db import InterfaceError, OperationalError, connection
 from django.db.models.functions import Now
 
 from campusg.conflicts import TRIES, was_broken_off
+from campusg.points import Point, reach
 from sagas.engine import progress, publishing, sweeping
 from sagas.engine.admission import Message, Outcome, Then
 from sagas.engine.definition import Saga
 from sagas.engine.local import run_local
-from sagas.engine.points import Point, reach
 from sagas.engine.remote import run_remote
 from sagas.models import Run, RunStatus
 

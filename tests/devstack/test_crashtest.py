@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from campusg.points import Point
 from devstack.crashtest import cells
 from devstack.crashtest.cells import Cell, Harm
 from devstack.crashtest.driver import At
@@ -15,11 +16,10 @@ from devstack.crashtest.matrix import FAIL, NOT_REACHED, OK, Verdict, last_line,
 from devstack.crashtest.scenes import SCENES
 from devstack.stripe import CHECKOUT
 from sagas.engine.definition import Saga
-from sagas.engine.points import Point
 from sagas.tasks import SAGAS
 
-#: Of every kind one: a call answered and not saved, an undo cut off, a lost reply, an echo.
-SAMPLE = 16
+#: Of every kind one at least: a death, a cut, a killed worker, a lost reply, an echo, the relay's.
+SAMPLE = 8
 
 
 def crashtest(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -27,7 +27,7 @@ def crashtest(*arguments: str) -> subprocess.CompletedProcess[str]:
     env = {k: v for k, v in os.environ.items() if not k.endswith("_URL")}
     env["DJANGO_SETTINGS_MODULE"] = "campusg.settings.local"
     return subprocess.run(
-        argv, cwd=CHECKOUT, env=env, capture_output=True, text=True, timeout=100, check=False
+        argv, cwd=CHECKOUT, env=env, capture_output=True, text=True, timeout=280, check=False
     )
 
 
@@ -46,6 +46,22 @@ def test_every_step_and_every_undo_is_crashed_at_every_point_of_its_kind() -> No
     assert undone == {2, 3, 4}
 
 
+def test_a_worker_is_killed_in_every_step_and_the_relay_dies_with_every_event() -> None:
+    every = cells.cells(["create_order"])
+    killed = {one.at for one in every if one.harm is Harm.KILL}
+    assert killed == {one.at for one in every if one.at}
+    told = {one.at.position for one in every if one.at and one.relayed}
+    create_order = Saga.registry["create_order"]
+    assert told == {at for at, row in enumerate(create_order.steps, 1) if row.emits}
+
+
+def test_every_kind_of_harm_is_in_a_sample() -> None:
+    drawn = cells.sample(cells.cells([*SCENES]), SAMPLE, seed=7)
+    assert {one.harm for one in drawn} == set(Harm)
+    assert any(one.relayed for one in drawn)
+
+
+@pytest.mark.timeout(300)
 def test_a_sample_of_all_cells_ends_as_if_nobody_had_disturbed_it(tmp_path: Path) -> None:
     done = crashtest(f"--sample={SAMPLE}", "--seed=7", f"--state-dir={tmp_path}")
     assert done.returncode == 0, done.stdout + done.stderr

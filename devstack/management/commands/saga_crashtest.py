@@ -16,7 +16,10 @@ from devstack.stack import DEFAULT_FOLDER, Stack
 from devstack.stripe import CHECKOUT
 from devstack.up import manage
 
-PARTS = ("postgres", "stripe")
+PARTS = ("postgres", "stripe", "valkey", "kafka")
+
+#: What the environment names is not used: they are filled with faults, and emptied.
+GIVEN = ("STRIPE_API_BASE", "STRIPE_SECRET_KEY", "REDIS_URL", "KAFKA_BOOTSTRAP_SERVERS")
 
 
 class Command(BaseCommand):
@@ -37,7 +40,7 @@ class Command(BaseCommand):
         if not known or not cells.scenes_of(options["sagas"]):
             wrong = options["cell"] or " ".join(options["sagas"])
             raise CommandError(f"There is no cell or saga {wrong}.", returncode=2)
-        for name in ("STRIPE_API_BASE", "STRIPE_SECRET_KEY"):
+        for name in GIVEN:
             os.environ.pop(name, None)
         code = 130
         try:
@@ -51,7 +54,8 @@ class Command(BaseCommand):
 
 def _played(stack: Stack, options: dict[str, Any]) -> int:
     env = {**os.environ, **stack.env, "DJANGO_SETTINGS_MODULE": "devstack.crashtest.settings"}
-    manage("migrate", env, stack.folder, lambda _: None)
+    for command in ("migrate", "topics ensure"):
+        manage(command, env, stack.folder, lambda _: None)
     flags = [f"--{name}={options[name]}" for name in ("cell", "sample", "seed")]
     argv = [sys.executable, "-m", "devstack.crashtest", *options["sagas"], *flags]
     argv.append(f"--folder={stack.folder}")

@@ -12,10 +12,10 @@ from uuid import UUID
 import pytest
 from django.db import connection
 
+from campusg.points import Point, listen
 from sagas.create_order import create_order
 from sagas.engine.admission import Message
 from sagas.engine.local import run_local
-from sagas.engine.points import Point, listen
 from sagas.engine.starting import compensate
 from sagas.models import Run, RunStatus
 from tests.makers import make_customer, make_restaurant

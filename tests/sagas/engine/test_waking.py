@@ -8,8 +8,8 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from campusg.errors import Conflict
+from campusg.points import Point, listen
 from sagas.engine import sweeping
-from sagas.engine.points import Point, listen
 from sagas.engine.starting import NoLiveRun, compensate, enqueue, enqueue_many, signal, start
 from sagas.engine.tasks import on_fail
 from sagas.models import Run, RunStatus

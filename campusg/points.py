@@ -10,7 +10,7 @@ from uuid import UUID
 
 
 class Point(enum.StrEnum):
-    """Every boundary of a step, of its publication, and of those who look after both."""
+    """Every boundary of a step, of its publication, of those who look after both; of the relay."""
 
     STARTING = "starting"  # the run is inserted, its transaction not committed
     MESSAGE = "message"  # a message is in, nothing is locked
@@ -25,18 +25,21 @@ class Point(enum.StrEnum):
     PUBLISHED = "published"
     ERRBACK = "errback"
     SWEPT = "swept"  # the sweep has moved its runs' wake_at, and published none
+    RELAYING = "relaying"  # an event is taken from the outbox, and not sent
+    ACKNOWLEDGED = "acknowledged"  # the broker has it, and nothing says so
+    MARKED = "marked"  # it is marked as published
 
 
-def _nobody(point: Point, run_id: UUID) -> None:
+def _nobody(point: Point, of: UUID) -> None:
     """In production nobody listens."""
 
 
 _listener: Callable[[Point, UUID], None] = _nobody
 
 
-def reach(point: Point, run_id: UUID) -> None:
-    """This point of the run is reached."""
-    _listener(point, run_id)
+def reach(point: Point, of: UUID) -> None:
+    """This point is reached, of a run, or of an order whose event the relay carries."""
+    _listener(point, of)
 
 
 def listen(listener: Callable[[Point, UUID], None] | None) -> None:
