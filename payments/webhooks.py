@@ -9,14 +9,16 @@ import hmac
 import json
 import logging
 from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 
 from celery import current_app
 from django.conf import settings
+from django.db import connection
 from kombu.exceptions import OperationalError
 
 from campusg.errors import Refused
 from payments import operations
-from payments.stripe_events import Notice, Source, store
+from payments.stripe_events import EventState, Notice, Source, store
 
 log = logging.getLogger(__name__)
 
@@ -28,6 +30,13 @@ SKEW_ALARM = timedelta(seconds=60)
 BODY_MAX = 256 * 1024
 #: The task that follows what was received.
 FOLLOW = "sagas.follow_stripe_events"
+
+_STANDING = """
+SELECT now(), max(received_at) FILTER (WHERE source = %(webhook)s),
+       (SELECT max(sent_at) FROM payments_operation WHERE state = 'succeeded'),
+       count(*) FILTER (WHERE state = %(dead)s)
+  FROM payments_stripeevent
+"""
 
 
 class Endpoint(enum.Enum):
@@ -42,6 +51,16 @@ class Endpoint(enum.Enum):
         if self is Endpoint.CONNECT:
             return list(settings.STRIPE_CONNECT_WEBHOOK_SECRETS)
         return list(settings.STRIPE_WEBHOOK_SECRETS)
+
+
+class Standing(NamedTuple):
+    """When, by the database's clock, Stripe last told us of an event, and when we last called it
+    and it did as asked; how many events are dead."""
+
+    now: datetime
+    heard_at: datetime | None
+    called_at: datetime | None
+    dead: int
 
 
 class NotSignedByStripe(Refused):
@@ -86,6 +105,13 @@ def why_not_ours(notice: Notice, endpoint: Endpoint) -> str:
     if bool(notice.account) != (endpoint is Endpoint.CONNECT):
         return "It came to the other endpoint's address."
     return ""
+
+
+def standing() -> Standing:
+    """How it stands with Stripe's telling and our following."""
+    with connection.cursor() as cursor:
+        cursor.execute(_STANDING, {"webhook": Source.WEBHOOK, "dead": EventState.DEAD})
+        return Standing(*cursor.fetchone())
 
 
 def is_live() -> bool:

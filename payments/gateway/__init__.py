@@ -8,7 +8,15 @@ from payments.gateway.customers import (
     forget_card,
     register_customer,
 )
-from payments.gateway.events import list_events, register_webhook
+from payments.gateway.events import (
+    API_VERSION,
+    CONNECT_TYPES,
+    PLATFORM_TYPES,
+    Endpoint,
+    list_events,
+    register_webhook,
+    webhook_endpoints,
+)
 from payments.gateway.intents import (
     authorize,
     capture,
@@ -44,9 +52,13 @@ from payments.gateway.reports import (
 
 __all__ = [
     "ABSENT",
+    "API_VERSION",
+    "CONNECT_TYPES",
     "HOLD_LAPSED",
     "HOLD_STANDS",
+    "PLATFORM_TYPES",
     "AccountState",
+    "Endpoint",
     "Intent",
     "Link",
     "Movement",
@@ -83,4 +95,5 @@ __all__ = [
     "reverse",
     "transfer",
     "void",
+    "webhook_endpoints",
 ]

@@ -1,6 +1,7 @@
 """Events as Stripe lists them, and where it sends them."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -32,6 +33,24 @@ PLATFORM_TYPES = (
     "balance.available",
 )
 CONNECT_TYPES = ("account.updated", "capability.updated", "account.application.deauthorized")
+#: The version in which this code asks, and wants to be told.
+API_VERSION = stripe.api_version
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """An address that Stripe tells of events. Without a version: the account's own."""
+
+    url: str
+    version: str
+    enabled: bool
+    types: frozenset[str]
+
+    @property
+    def hears(self) -> frozenset[str]:
+        """Of the types that we ask for, those that it is told of."""
+        ours = frozenset(PLATFORM_TYPES + CONNECT_TYPES)
+        return ours if "*" in self.types else self.types & ours
 
 
 def list_events(since: datetime, *, undelivered: bool) -> Iterator[dict[str, Any]]:
@@ -66,7 +85,7 @@ def register_webhook(url: str, *, connect: bool) -> tuple[str, str]:
         "url": url,
         "enabled_events": list(CONNECT_TYPES if connect else PLATFORM_TYPES),
         "connect": connect,
-        "api_version": stripe.api_version,
+        "api_version": API_VERSION,
     }
     try:
         made = client().v1.webhook_endpoints.create(wanted)  # type: ignore[arg-type]
@@ -74,3 +93,21 @@ def register_webhook(url: str, *, connect: bool) -> tuple[str, str]:
         raise StripeUnavailable(f"{url} could not be registered: {error}") from error
     assert made.secret is not None, "Stripe tells it when an endpoint is made"
     return made.id, made.secret
+
+
+def webhook_endpoints() -> list[Endpoint]:
+    """Where Stripe sends our account's events. Raises StripeUnavailable.
+
+    https://docs.stripe.com/api/webhook_endpoints/list
+    """
+    refuse_in_transaction()
+    try:
+        listed = client().v1.webhook_endpoints.list({"limit": 100})
+    except stripe.StripeError as error:
+        raise StripeUnavailable(f"Stripe's endpoints could not be listed: {error}") from error
+    return [
+        Endpoint(
+            one.url, one.api_version or "", one.status == "enabled", frozenset(one.enabled_events)
+        )
+        for one in listed.data
+    ]

@@ -6,6 +6,8 @@ from django.core.management import CommandError, call_command
 from events import registry
 from events.dead_letters import letters
 from events.models import InboxEvent
+from sagas.doctor import hearing
+from sagas.doctor.lines import Grade
 from tests.events.feed import nonsense, recorded
 from tests.events.readers import consumer_of, effects, leave_a_mark, turned
 
@@ -46,6 +48,12 @@ def said(capsys, *arguments):
     capsys.readouterr()
     call_command(*arguments)
     return capsys.readouterr().out
+
+
+def test_the_doctor_counts_those_that_are_open(consumer, order):
+    (line,) = hearing.dead_letters()
+    assert (line.grade, line.seen) == (Grade.WARN, "3 open")
+    assert f"manage.py dlq list --consumer {consumer.name}" in line.remedy
 
 
 def test_redriven_twice_is_once_and_nothing_without_yes(consumer, order, mood, capsys):

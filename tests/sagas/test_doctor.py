@@ -1,6 +1,7 @@
 """`manage.py doctor`: says what is wrong, what to do, and exits with 1 when it is serious."""
 
 import json
+from collections.abc import Iterable
 from contextlib import suppress
 from datetime import timedelta
 from io import StringIO
@@ -11,10 +12,18 @@ from django.core.management import call_command
 from django.db.models.functions import Now
 
 from campusg.ids import new_id
+from payments import gateway
+from payments.models import Operation, OperationState
+from payments.stripe_events import EventState, StripeEvent
 from sagas import operating
+from sagas.doctor import hearing, outside
+from sagas.doctor.lines import Grade, Line
 from sagas.models import PausedSaga, Run, RunStatus, Worker
 from tests.conftest import Worker as WorkerProcess
 from tests.conftest import eventually
+from tests.sagas.orders_at_rest import a_created_order
+
+YESTERDAY = Now() - timedelta(days=1)
 
 
 def examined(*arguments: str) -> dict[str, dict[str, str]]:
@@ -27,6 +36,10 @@ def examined(*arguments: str) -> dict[str, dict[str, str]]:
 
 def grade(about: str) -> str:
     return examined()[about]["grade"]
+
+
+def said(lines: Iterable[Line]) -> list[tuple[Grade, str]]:
+    return [(line.grade, line.seen) for line in lines]
 
 
 def a_run(**given: Any) -> Run:
@@ -110,10 +123,10 @@ def test_a_broker_that_does_not_answer_hides_nothing_else(db: None, settings: An
     ],
 )
 def test_which_stripe_money_moves_at(
-    db: None, settings: Any, key: str, base: str, debug: bool, seen: str
+    settings: Any, key: str, base: str, debug: bool, seen: str
 ) -> None:
     settings.STRIPE_SECRET_KEY, settings.STRIPE_API_BASE, settings.DEBUG = key, base, debug
-    assert examined()["stripe"]["seen"] == seen
+    assert [line.seen for line in outside.stripe()] == [seen]
 
 
 def test_a_published_secret_key_is_a_failure_in_production(db: None, settings: Any) -> None:
@@ -124,3 +137,60 @@ def test_a_published_secret_key_is_a_failure_in_production(db: None, settings: A
     assert examined()["secrets"]["grade"] == "WARN"
     settings.HANDOVER_PIN_KEY = "p" * 32
     assert examined()["secrets"]["grade"] == "OK"
+
+
+def test_stripe_has_to_know_this_site_and_to_speak_to_it_in_our_version(
+    committed_db: None, settings: Any
+) -> None:
+    settings.SITE_URL, settings.STRIPE_WEBHOOK_SECRETS = "http://127.0.0.1:9", []
+    settings.STRIPE_CONNECT_WEBHOOK_SECRETS = ["whsec_1"]
+    unknown = (Grade.WARN, "Stripe does not know this site: it is told minutes late")
+    assert said(hearing.endpoints()) == [unknown, unknown]
+    call_command("webhooks", "register", settings.SITE_URL, stdout=StringIO(), stderr=StringIO())
+    registered = gateway.client().v1.webhook_endpoints
+    well = (Grade.OK, f"told in {gateway.API_VERSION}")
+    try:
+        assert said(hearing.endpoints()) == [
+            (Grade.FAIL, "no secret: every event is refused"), well,
+        ]  # fmt: skip
+        settings.STRIPE_WEBHOOK_SECRETS = ["whsec_2"]
+        assert said(hearing.endpoints()) == [well, well]
+        url = f"{settings.SITE_URL}/api/stripe/webhook"
+        old = {"url": url, "enabled_events": ["*"], "api_version": "2020-08-27"}
+        registered.create(old)  # type: ignore[arg-type]
+        (grade, seen), _ = said(hearing.endpoints())
+        assert (grade, seen) == (
+            Grade.FAIL, f"told in 2020-08-27, this code speaks {gateway.API_VERSION}",
+        )  # fmt: skip
+        for one in registered.list().data:
+            if one.url == url and one.api_version == gateway.API_VERSION:
+                registered.update(one.id, {"enabled_events": ["refund.failed"]})
+            elif one.url == url:
+                registered.update(one.id, {"disabled": True})
+        (grade, seen), _ = said(hearing.endpoints())
+        assert grade == Grade.WARN
+        assert seen.startswith("not told of balance.available, charge.")
+    finally:
+        for one in registered.list().data:
+            if one.url.startswith(settings.SITE_URL):
+                registered.delete(one.id)
+
+
+def test_webhooks_that_stopped_coming_or_could_not_be_followed_are_told(db: None) -> None:
+    StripeEvent.objects.all().delete()
+    event = StripeEvent.objects.create(
+        id=f"evt_{new_id().hex}", type="refund.failed", object_type="refund",
+        created_at=Now(), received_at=Now() - timedelta(minutes=30.5), state=EventState.DEAD,
+    )  # fmt: skip
+    Operation.objects.filter(state=OperationState.SUCCEEDED).update(sent_at=YESTERDAY)
+    quiet, dead = hearing.webhooks()
+    assert (quiet.grade, quiet.seen) == (Grade.OK, "last one 30 min ago")
+    assert (dead.grade, dead.seen) == (Grade.WARN, "1 given up after ten tries")
+    assert "webhooks retry" in dead.remedy
+    a_created_order()
+    quiet, _ = hearing.webhooks()
+    assert (quiet.grade, quiet.seen) == (
+        Grade.WARN, "last one 30 min ago, and calls were made since",
+    )  # fmt: skip
+    StripeEvent.objects.filter(pk=event.pk).update(received_at=Now(), state=EventState.DONE)
+    assert said(hearing.webhooks()) == [(Grade.OK, "last one 0 min ago"), (Grade.OK, "none")]

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
-from sagas.doctor import outside, servers, work
+from sagas.doctor import hearing, outside, servers, work
 from sagas.doctor.lines import Check, Grade, Line, examine
 from sagas.engine.picture import aligned
 
@@ -22,6 +22,9 @@ CHECKS: tuple[tuple[str, Check], ...] = (
     ("outbox", work.outbox),
     ("secrets", outside.secrets),
     ("stripe", outside.stripe),
+    ("webhook endpoints", hearing.endpoints),
+    ("webhooks", hearing.webhooks),
+    ("dead letters", hearing.dead_letters),
 )
 
 
