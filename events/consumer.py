@@ -35,8 +35,9 @@ log = logging.getLogger(__name__)
 
 #: Handled in one transaction when all goes well.
 BATCH = 200
-#: A look at the broker, and the rest after one that found nothing. Brokers are to hold a fetch
-#: until there is something; the embedded one answers at once, and asking on took a whole core.
+#: A look at the broker, and the rest after one that found little: so a busy hour is not one tiny
+#: batch after the other. Where a broker answers an empty fetch at once, as the embedded one does
+#: (others hold it until there is something), asking on without a rest took a whole core.
 POLL_MS = 20
 REST = 0.05
 TRIES = 5
@@ -104,14 +105,13 @@ class Runner:
             )
         self._wake()
         done = 0
-        found = self._kafka.poll(timeout_ms=POLL_MS)
-        if not found:
-            self._stopping.wait(REST)
-        for partition, records in found.items():
+        for partition, records in self._kafka.poll(timeout_ms=POLL_MS).items():
             if self._stopping.is_set():
                 break
             done += self._work(partition, records)
         self._commit()
+        if done < BATCH:
+            self._stopping.wait(REST)
         return done
 
     def close(self) -> None:

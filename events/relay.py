@@ -20,7 +20,7 @@ BATCH = 500
 #: Seconds between looks when nobody hints.
 POLL = 1.0
 #: Seconds in which hints gather: so a busy hour is not one tiny batch after the other.
-GATHER = 0.02
+GATHER = 0.05
 #: Seconds between tries while something does not answer.
 FIRST_DELAY, LONGEST_DELAY = 0.25, 5.0
 #: Seconds after which an event that the broker did not take is tried again.
