@@ -1,11 +1,13 @@
 """Restaurants and menus, edited here; orders, to be looked at."""
 
+from collections.abc import Callable
 from typing import Any, ClassVar
 from uuid import UUID
 
 from django import forms
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
@@ -15,6 +17,7 @@ from django.utils.html import format_html
 from campusg.admin import Guarded, Seen, money, status
 from campusg.errors import Refused
 from campusg.money import formatted
+from orders import services
 from orders.models import (
     REASON_MAX,
     HandOver,
@@ -25,7 +28,9 @@ from orders.models import (
     Restaurant,
 )
 from orders.states import OrderStatus
+from sagas.approvals import approve
 from sagas.engine.starting import start
+from sagas.manual import BY_HAND
 from sagas.settle_claim import settle_claim
 
 
@@ -39,6 +44,13 @@ class SettlingForm(forms.Form):
         ],
         widget=forms.RadioSelect,
     )
+    reason = forms.CharField(max_length=REASON_MAX, widget=forms.Textarea(attrs={"rows": 3}))
+
+
+class ApprovalForm(forms.Form):
+    """Which move of the order's money somebody else may make by hand, and why."""
+
+    move = forms.ChoiceField(choices=[(saga.name, saga.name) for saga in BY_HAND])
     reason = forms.CharField(max_length=REASON_MAX, widget=forms.Textarea(attrs={"rows": 3}))
 
 
@@ -135,7 +147,7 @@ class OrderAdmin(Guarded):
     date_hierarchy = "pending_at"
     ordering = ("-pending_at", "-id")
     inlines = (OrderItemInline, HandOverInline, RatingInline)
-    also_shown = ("claim",)
+    also_shown = ("claim", "by_hand")
 
     @admin.display(description="claim")
     def claim(self, order: Order) -> str:
@@ -147,31 +159,74 @@ class OrderAdmin(Guarded):
         )
         return format_html('{} is owed by the customer · <a href="{}">settle it</a>', owed, page)
 
+    @admin.display(description="money by hand")
+    def by_hand(self, order: Order) -> str:
+        page = reverse("admin:orders_order_approve", args=[order.pk])
+        return format_html('<a href="{}">approve that somebody else moves it</a>', page)
+
     def get_urls(self) -> list[URLPattern]:
-        page = self.admin_site.admin_view(self.settle_page)
+        view = self.admin_site.admin_view
+        settle, approve_ = view(self.settle_page), view(self.approve_page)
         return [
-            path("<uuid:order_id>/settle/", page, name="orders_order_settle"),
+            path("<uuid:order_id>/settle/", settle, name="orders_order_settle"),
+            path("<uuid:order_id>/approve/", approve_, name="orders_order_approve"),
             *super().get_urls(),
         ]
 
     def settle_page(self, request: HttpRequest, order_id: UUID) -> HttpResponse:
         """Ask who pays and why, then start the saga."""
+
+        def settle(order: Order, told: dict[str, str]) -> str:
+            run = start(settle_claim, str(order_id), order_id=order_id, **told)
+            self.log_change(request, order, f"Settling: {told}")
+            return reverse("admin:sagas_run_change", args=[run.pk])
+
+        return self._act_page(
+            request, order_id, SettlingForm(request.POST or None), settle,
+            "Settle what the customer owes", "the customer owes {}", "Settle",
+        )  # fmt: skip
+
+    def approve_page(self, request: HttpRequest, order_id: UUID) -> HttpResponse:
+        """Ask which move and why, then let somebody else make it."""
+
+        def agree(order: Order, told: dict[str, str]) -> str:
+            user: Any = request.user
+            services.money_by_hand(order_id=order_id, move=told["move"])
+            row = approve(
+                **told, order_id=order_id, amount=order.total, currency=order.currency,
+                by_user_id=user.pk, actor=user.get_username(),
+            )  # fmt: skip
+            return reverse("admin:sagas_action_change", args=[row.pk])
+
+        return self._act_page(
+            request, order_id, ApprovalForm(request.POST or None), agree,
+            "Approve money by hand", "its total is {}", "Approve",
+        )  # fmt: skip
+
+    def _act_page(
+        self,
+        request: HttpRequest,
+        order_id: UUID,
+        form: forms.Form,
+        act: Callable[[Order, dict[str, str]], str],
+        title: str,
+        told: str,
+        verb: str,
+    ) -> HttpResponse:
+        """Show the form; once it is filled in, act and go where that leads. A refusal is shown."""
         if not request.user.has_perm("orders.change_order"):
             raise PermissionDenied
         order = get_object_or_404(Order, pk=order_id)
-        form = SettlingForm(request.POST or None)
         if request.method == "POST" and form.is_valid():
             try:
-                run = start(settle_claim, str(order_id), order_id=order_id, **form.cleaned_data)
+                with transaction.atomic():
+                    return HttpResponseRedirect(act(order, form.cleaned_data))
             except Refused as refusal:
                 form.add_error(None, str(refusal))
-            else:
-                self.log_change(request, order, f"Settling: {form.cleaned_data}")
-                return HttpResponseRedirect(reverse("admin:sagas_run_change", args=[run.pk]))
         context = {
             **self.admin_site.each_context(request),
-            "title": "Settle what the customer owes",
-            "opts": self.opts, "order": order, "form": form, "media": self.media + form.media,
-            "owed": formatted(order.total, order.currency),
+            "title": title, "told": told.format(formatted(order.total, order.currency)),
+            "verb": verb, "opts": self.opts, "order": order, "form": form,
+            "media": self.media + form.media,
         }  # fmt: skip
-        return TemplateResponse(request, "admin/orders/order/settle.html", context)
+        return TemplateResponse(request, "admin/orders/order/act.html", context)

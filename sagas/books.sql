@@ -410,12 +410,25 @@ SELECT DISTINCT o.id AS order_id, o.currency, x.what, x.currency AS other
     ON x.order_id = o.id AND x.currency <> o.currency;
 
 -- name: I29 manual money has reason and person
--- Whoever moved money by hand, or acted on a run, is known and has said why.
+-- Whoever moved money by hand, or acted on a run, is known and has said why; above the limit
+-- somebody else had approved it.
+WITH by_hand AS (
+    SELECT * FROM sagas_run
+     WHERE saga IN ('authorize_payment', 'hold_escrow', 'capture_payment', 'release_escrow',
+                    'release_payment', 'cancel_escrow')
+)
 SELECT 'run' AS what, r.id::text, r.saga AS act
-  FROM sagas_run r
- WHERE r.saga IN ('authorize_payment', 'hold_escrow', 'capture_payment', 'release_escrow',
-                  'release_payment', 'cancel_escrow')
-   AND (coalesce(r.facts ->> 'reason', '') = '' OR coalesce(r.facts ->> 'by_user_id', '') = '')
+  FROM by_hand r
+ WHERE coalesce(r.facts ->> 'reason', '') = '' OR coalesce(r.facts ->> 'by_user_id', '') = ''
+ UNION ALL
+SELECT 'alone', r.id::text, r.saga
+  FROM by_hand r
+ WHERE (r.facts ->> 'total')::bigint > (r.facts ->> 'approval_limit')::bigint
+   AND NOT EXISTS (SELECT FROM sagas_action a
+                    WHERE a.id = (r.facts ->> 'approval_id')::bigint
+                      AND a.name = 'approve' AND a.saga = r.saga
+                      AND a.before ->> 'order_id' = r.facts ->> 'order_id'
+                      AND a.before ->> 'by_user_id' <> r.facts ->> 'by_user_id')
  UNION ALL
 SELECT 'act', a.id::text, a.name
   FROM sagas_action a

@@ -67,7 +67,7 @@ def act_on(act: str, run_id: UUID, told: Told, *, actor: str, planned: str | Non
     """
     with transaction.atomic():
         run, saga = _locked(run_id)
-        reason = _said(told.reason)
+        reason = reason_given(told.reason)
         hash_, before = _hash(act, run, told), _state(run)
         if planned not in (None, hash_):
             raise PlanOutdated("The run has moved since that plan was made: plan anew.")
@@ -116,14 +116,15 @@ def _whole(name: str, act: str, reason: str, actor: str) -> Iterator[list[str]]:
     """One act on a whole saga, recorded with the sentences that the block says."""
     if saga_named(name) is None:
         raise NoSuchRun(f"There is no saga {name}.")
-    reason = _said(reason)
+    reason = reason_given(reason)
     said: list[str] = []
     with transaction.atomic():
         yield said
         Action.objects.create(saga=name, name=act, actor=actor, reason=reason, plan=said)
 
 
-def _said(reason: str) -> str:
+def reason_given(reason: str) -> str:
+    """The reason, without spaces around it. Raises NoReason."""
     if not 0 < len(reason.strip()) <= REASON_MAX:
         raise NoReason(f"Say why, in at most {REASON_MAX} characters.", field="reason")
     return reason.strip()

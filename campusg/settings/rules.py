@@ -48,6 +48,11 @@ PLATFORM_FEE_FIXED_MINOR = env.int("PLATFORM_FEE_FIXED_MINOR", 40)
 PLATFORM_FEE_BASIS_POINTS = env.int("PLATFORM_FEE_BASIS_POINTS", 500)
 # From it the PIN of each order is derived; when it changes so do all PINs. Empty: SECRET_KEY.
 HANDOVER_PIN_KEY = env.str("HANDOVER_PIN_KEY", "")
+# Above so much of a currency, money is moved by hand only if a second person has approved it; what
+# is not listed has no limit.
+MONEY_BY_HAND_LIMITS: dict[str, int] = env.dict(
+    "MONEY_BY_HAND_LIMITS", {"USD": 20_000}, subcast_values=int
+)
 # The most the campus lets stand in escrow at once, per currency; empty: no cap.
 ESCROW_OPEN_CAP_MINOR = env.int("ESCROW_OPEN_CAP_MINOR", None)
 

@@ -14,6 +14,7 @@ from orders.services import (
     Who,
 )
 from orders.states import OrderStatus
+from sagas.approvals import Approved, SecondPersonNeeded, approved
 from sagas.engine import participant
 from sagas.engine.starting import enqueue_many
 from sagas.models import ACTIVE, Run
@@ -159,11 +160,20 @@ def mark_cancelled(*, order_id: UUID) -> None:
     services.mark_cancelled(order_id=order_id)
 
 
-@participant(refuses=(errors.UnknownOrder, errors.OrderMoved, errors.OrderBusy))
-def money_by_hand(*, order_id: UUID, move: str) -> OrderMoney:
-    """See to it that the order's money may be moved by hand: no run is at work on it."""
+class MoneyByHand(OrderMoney, Approved):
+    """The order's money, and who has agreed that it is moved by hand."""
+
+
+@participant(refuses=(errors.UnknownOrder, errors.OrderMoved, errors.OrderBusy, SecondPersonNeeded))
+def money_by_hand(*, order_id: UUID, move: str, by_user_id: UUID) -> MoneyByHand:
+    """See to it that this user may move the order's money by hand: no run is at work on it, and
+    above a limit somebody else has agreed."""
     money = services.money_by_hand(order_id=order_id, move=move)
     # Every saga's first step moves the order, whose row is ours now: none can begin meanwhile.
     if Run.objects.filter(key=str(order_id), status__in=ACTIVE).exclude(saga=move).exists():
         raise errors.OrderBusy("A saga is at work on this order.")
-    return money
+    agreed = approved(
+        move=move, order_id=order_id, amount=money["total"], currency=money["currency"],
+        by_user_id=by_user_id,
+    )  # fmt: skip
+    return {**money, **agreed}

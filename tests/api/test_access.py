@@ -60,6 +60,7 @@ hold            GET     401    200      404    404    404    404     404    200 
 authorize-payment POST  401    403      403    403    403    403     403    202  202
 release-payment POST    401    403      403    403    403    403     403    202  202
 capture-payment POST    401    403      403    403    403    403     403    202  202
+approvals       POST    401    403      403    403    403    403     403    201  403
 hold-escrow     POST    401    403      403    403    403    403     403    409  409
 release-escrow  POST    401    403      403    403    403    403     403    409  409
 cancel-escrow   POST    401    403      403    403    403    403     403    200  200
@@ -102,6 +103,7 @@ BODIES = {
         ("authorize-payment", "release-payment", "hold-escrow", "cancel-escrow"), by_hand("begun")
     ),
     **dict.fromkeys(("capture-payment", "release-escrow"), by_hand("complete")),
+    "approvals": lambda world, who: by_hand("complete")(world, who) | {"move": "capture_payment"},
     "schedule": lambda world, who: {
         "event_type": "ESCROW_TIMEOUT",
         "entity_id": str(world.order.id),

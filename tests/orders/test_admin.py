@@ -6,9 +6,11 @@ from django.urls import reverse
 
 from campusg.money import formatted
 from orders.models import MenuItem
-from sagas.models import Run
+from orders.states import OrderStatus
+from sagas.models import Action, Run
 from tests.admin import listed, page_of, read, signed_in
-from tests.factories import a_menu_item, a_restaurant
+from tests.api.world import a_runner, delivered
+from tests.factories import a_customer, a_menu_item, a_restaurant
 from tests.sagas.orders_at_rest import a_created_order, an_unpaid_order
 
 
@@ -46,5 +48,19 @@ def test_settling_needs_its_permission_and_something_owed(ops: Client) -> None:
     page = reverse("admin:orders_order_settle", args=[a_created_order().pk])
     refused = ops.post(page, {"paid_by": "card", "reason": "because"})
     assert "nothing is owed for it" in refused.content.decode()
+    Group.objects.create(name="onlookers")
+    assert signed_in(group="onlookers").get(page).status_code == 403
+
+
+def test_money_by_hand_is_approved_on_the_order_s_page(ops: Client) -> None:
+    order = delivered(a_customer(), a_runner(), OrderStatus.DELIVERED)
+    page = reverse("admin:orders_order_approve", args=[order.pk])
+    assert page in read(ops, page_of(order))
+    wanted = {"move": "capture_payment", "reason": "the kitchen rang us"}
+    assert ops.post(page, wanted).status_code == 302
+    row = Action.objects.get(name="approve", before__order_id=str(order.pk))
+    assert (row.before["amount"], row.reason) == (order.total, wanted["reason"])
+    refused = ops.post(page, wanted | {"move": "hold_escrow"})
+    assert "hold_escrow is for" in refused.content.decode()
     Group.objects.create(name="onlookers")
     assert signed_in(group="onlookers").get(page).status_code == 403

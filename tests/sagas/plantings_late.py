@@ -1,8 +1,11 @@
 """One way to break each invariant that says how soon something is done, or what is kept of it."""
 
+from uuid import UUID
+
 from django.utils import timezone
 
 from campusg.ids import new_id
+from sagas.approvals import approve
 from sagas.models import RunStatus
 from tests.factories import a_customer, an_order
 from tests.sagas.planting import breaks, run, sql
@@ -58,6 +61,18 @@ def _a_key_whose_answer_was_never_written() -> None:
 @breaks("I29 manual money has reason and person")
 def _money_taken_by_hand_and_nobody_says_why() -> None:
     facts = {"by_user_id": str(new_id()), "reason": ""}
+    run(RunStatus.COMPLETED, 4, saga="capture_payment", facts=facts, ended_at=timezone.now())
+
+
+@breaks("I29 manual money has reason and person")
+def _much_money_taken_by_hand_by_who_approved_it() -> None:
+    who, order_id = str(new_id()), new_id()
+    approval = approve(
+        move="capture_payment", order_id=order_id, amount=30_000, currency="USD",
+        by_user_id=UUID(who), actor="ines", reason="it was parked",
+    )  # fmt: skip
+    facts = {"by_user_id": who, "reason": "it was parked", "order_id": str(order_id),
+             "total": 30_000, "approval_limit": 20_000, "approval_id": approval.pk}  # fmt: skip
     run(RunStatus.COMPLETED, 4, saga="capture_payment", facts=facts, ended_at=timezone.now())
 
 
