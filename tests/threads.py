@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from threading import Barrier
+from threading import Barrier, Thread
 from time import monotonic, sleep
 from typing import Any
 
@@ -40,6 +40,40 @@ def until_somebody_waits_for_me(within: float = 10.0) -> None:
                 return
             assert monotonic() < end, f"nobody waited for me within {within} s"
             sleep(0.01)
+
+
+class Second:
+    """What a second process does, in a thread: the same code, on a connection of its own. All that
+    two processes of ours share is the database."""
+
+    def __init__(self, deed: Callable[[], Any]) -> None:
+        self._deed = deed
+        self._result: Any = None
+        self._thread = Thread(target=self._do)
+
+    def comes_and_waits_for_me(self) -> None:
+        """It begins, and comes as far as a lock of mine."""
+        self._thread.start()
+        until_somebody_waits_for_me()
+
+    def comes_and_is_done(self) -> Any:
+        """It begins, and nothing of mine stands in its way."""
+        self._thread.start()
+        return self.said()
+
+    def said(self) -> Any:
+        """What it returned, or the exception that it raised, once it is done."""
+        self._thread.join(30)
+        assert not self._thread.is_alive(), "it waits for what never comes"
+        return self._result
+
+    def _do(self) -> None:
+        try:
+            self._result = self._deed()
+        except Exception as error:
+            self._result = error
+        finally:
+            connection.close()
 
 
 def raised(results: list[Any], kind: type[Exception]) -> int:

@@ -121,6 +121,7 @@ def test_the_work_itself_may_wait_for_locks_as_long_as_ever(client, kitchen):
         assert cursor.fetchone() == ("10s",)
 
 
+@pytest.mark.fault(38)
 def test_keys_are_forgotten_after_three_days(client, kitchen):
     old, young = new_id().hex, new_id().hex
     for key in (old, young):

@@ -34,6 +34,7 @@ def lives(monkeypatch):
     return lives
 
 
+@pytest.mark.fault(29, 30)
 @pytest.mark.events
 @pytest.mark.timeout(3600)
 def test_relay_and_consumer_killed_over_and_over_lose_double_and_reorder_nothing(

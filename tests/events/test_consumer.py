@@ -62,6 +62,7 @@ def test_a_version_that_comes_too_late_has_no_effect_and_a_gap_is_noticed(feed, 
     assert tally(consumer.name).gaps == 1
 
 
+@pytest.mark.fault(30)
 def test_one_poison_message_dies_after_its_tries_and_its_partition_goes_on(feed, new_runner):
     poison, *others = (recorded(new_id(), 2) for _ in range(4))
     poisoned = dict(poison[0].headers)["ce_id"].decode()
@@ -140,6 +141,7 @@ def no_database():
             cursor.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS true')
 
 
+@pytest.mark.fault(33)
 def test_without_the_database_it_waits_and_nothing_is_lost_or_dies(feed, new_runner, monkeypatch):
     monkeypatch.setattr("events.consumer.AWAY", 0.01)
     orders = [recorded(new_id(), 3) for _ in range(6)]

@@ -37,6 +37,7 @@ def lag(consumer):
     return sum(one.messages for one in lag_of(consumer))
 
 
+@pytest.mark.fault(30)
 def test_killed_between_effect_and_offset_the_next_life_repeats_nothing(
     feed, new_member, new_runner
 ):
@@ -50,6 +51,7 @@ def test_killed_between_effect_and_offset_the_next_life_repeats_nothing(
     assert effects(messages[0].key.decode()) == [1, 2, 3, 4, 5, 6]
 
 
+@pytest.mark.fault(30)
 def test_of_two_members_one_is_killed_and_its_next_life_takes_over(feed, new_member):
     consumer = consumer_of(feed)
     orders = [new_id() for _ in range(12)]

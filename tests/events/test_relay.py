@@ -76,6 +76,7 @@ def test_an_event_whose_transaction_commits_late_is_not_passed_over(topic, relay
     assert [each.event.order_id for each in topic.read] == [order_id, early_number]
 
 
+@pytest.mark.fault(29, 37)
 def test_while_the_broker_is_down_events_wait_and_then_go_out_in_order(
     topic, relay, caplog, monkeypatch
 ):
@@ -102,6 +103,7 @@ def test_while_the_broker_is_down_events_wait_and_then_go_out_in_order(
     eventually(lambda: caplog.text.count("answers again after") == 1)
 
 
+@pytest.mark.fault(29)
 def test_a_relay_killed_amid_its_work_is_followed_by_the_one_that_waits(topic, relay_process):
     both = relay_process(), relay_process()
     eventually(lambda: all(each.log.read_text() for each in both))
@@ -118,6 +120,7 @@ def test_a_relay_killed_amid_its_work_is_followed_by_the_one_that_waits(topic, r
     assert "The relay has stopped" in second.log.read_text()
 
 
+@pytest.mark.fault(29)
 def test_even_two_relays_at_work_at_once_double_at_most(topic, relay, monkeypatch):
     orders = lives(100, length=6)
     monkeypatch.setattr(relays, "BATCH", 50)
@@ -157,6 +160,7 @@ def test_an_event_too_large_for_the_broker_holds_up_its_own_order_only(topic, re
     assert all(topic.versions(order_id) == [] for order_id in stuck)
 
 
+@pytest.mark.fault(33)
 def test_a_session_that_the_database_ends_is_taken_up_again(topic, relay):
     relay()
     lives(1, length=1)

@@ -7,6 +7,7 @@ from uuid import UUID
 import pytest
 
 from campusg.ids import new_id
+from campusg.points import Point, listen
 from events.models import OutboxEvent
 from orders.models import Order, Restaurant
 from payments.models import Operation
@@ -17,6 +18,25 @@ from tests.makers import holds_of, make_customer, make_restaurant
 from tests.sagas.lunch import Lunch
 from tests.sagas.placed import Placed
 from users.models import User
+
+#: The first to reach this point (of this run, or of any) stands still there while a deed is done.
+At = Callable[[Point, UUID | None, Callable[[], object]], None]
+
+
+@pytest.fixture
+def at() -> Iterator[At]:
+    """Let somebody do something at a point of somebody else's."""
+
+    def once(point: Point, run_id: UUID | None, meanwhile: Callable[[], object]) -> None:
+        def hear(reached: Point, of: UUID) -> None:
+            if reached == point and run_id in (None, of):
+                listen(None)
+                meanwhile()
+
+        listen(hear)
+
+    yield once
+    listen(None)
 
 
 def everything(order_id: UUID) -> list[Any]:

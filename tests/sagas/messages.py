@@ -51,6 +51,12 @@ def carry(run_id: UUID) -> bool:
     return True
 
 
+def to_its_end(run_id: UUID) -> None:
+    """Do all of it here."""
+    while carry(run_id):
+        pass
+
+
 def all_is_quiet() -> bool:
     """No message waits, and none is being worked on."""
     with current_app.connection_or_acquire() as broker:

@@ -19,7 +19,7 @@ from tests.makers import at_stripe, make_customer, make_restaurant, order_body
 from tests.sagas.lunch import TOTAL, Lunch
 from tests.sagas.placed import Placed
 
-pytestmark = [pytest.mark.story, pytest.mark.fault(8)]
+pytestmark = [pytest.mark.story, pytest.mark.fault(8, 37)]
 FAULTS = f"{live.STRIPE_API_BASE}/_sandbox/faults"
 
 

@@ -75,6 +75,7 @@ def runners(django_db_setup: None, django_db_blocker: Any) -> list[User]:
         return [make_runner() for _ in range(RUNNERS)]
 
 
+@pytest.mark.fault(24)
 @rounds
 def test_fifty_runners_accept_and_one_has_it(
     lunch: Ordered, runners: list[User], round_: int
@@ -88,6 +89,7 @@ def test_fifty_runners_accept_and_one_has_it(
     assert order.timers()["ORDER_TIMEOUT"] == "CANCELLED"
 
 
+@pytest.mark.fault(25)
 @rounds
 def test_cancel_and_accept(lunch: Ordered, round_: int) -> None:
     order = lunch()
@@ -101,6 +103,7 @@ def test_cancel_and_accept(lunch: Ordered, round_: int) -> None:
     assert set(order.timers().values()) == {"CANCELLED"}
 
 
+@pytest.mark.fault(26)
 @rounds
 def test_timeout_and_accept(lunch: Ordered, round_: int) -> None:
     order = lunch()
@@ -117,6 +120,7 @@ def test_timeout_and_accept(lunch: Ordered, round_: int) -> None:
         assert order.timers()["ORDER_TIMEOUT"] == "FIRED"
 
 
+@pytest.mark.fault(27)
 @rounds
 def test_cancel_and_complete(lunch: Ordered, round_: int) -> None:
     order = lunch().bring()
@@ -132,6 +136,7 @@ def test_cancel_and_complete(lunch: Ordered, round_: int) -> None:
     assert captured == (TOTAL if won == OrderStatus.COMPLETED else 0)
 
 
+@pytest.mark.fault(27)
 @rounds
 def test_complete_and_complete(lunch: Ordered, round_: int) -> None:
     order = lunch().bring()

@@ -47,6 +47,7 @@ def workers(
     supervisor.stop()
 
 
+@pytest.mark.fault(31, 37)
 def test_two_seconds_without_a_broker_amid_unacknowledged_messages(
     toy_tables: None, broker: Stack, workers: Supervisor
 ) -> None:

@@ -4,29 +4,26 @@ Both are this process: where the first stands still, at a named point, the secon
 `docs/guards.md` says which guard each needs; `make mutants` takes that guard away and runs it.
 """
 
-from collections.abc import Callable, Iterator
-from threading import Thread
+from collections.abc import Callable
 from typing import Any
-from uuid import UUID
 
 import pytest
-from django.db import connection
 
-from campusg.points import Point, listen
+from campusg.points import Point
 from sagas.create_order import create_order
 from sagas.engine.admission import Message
 from sagas.engine.local import run_local
 from sagas.engine.starting import compensate
 from sagas.models import Run, RunStatus
 from tests.makers import make_customer, make_restaurant
+from tests.sagas.conftest import At
 from tests.sagas.engine import toys
 from tests.sagas.engine.conftest import Toy
-from tests.sagas.messages import carry, in_hand
+from tests.sagas.messages import carry, in_hand, to_its_end
 from tests.sagas.placed import Placed
-from tests.threads import until_somebody_waits_for_me
+from tests.threads import Second
 
 pytestmark = [pytest.mark.schedule, pytest.mark.usefixtures("no_worker")]
-At = Callable[[Point, UUID, Callable[[], object]], None]
 NewToy = Callable[..., Toy]
 
 
@@ -40,45 +37,14 @@ class Gone(BaseException):
     """The process is no more: nothing in it may catch this."""
 
 
-@pytest.fixture
-def at() -> Iterator[At]:
-    """The first to reach this point of this run stands still there while something else is done."""
-
-    def once(point: Point, run_id: UUID, meanwhile: Callable[[], object]) -> None:
-        def hear(reached: Point, whose: UUID) -> None:
-            if (reached, whose) == (point, run_id):
-                listen(None)
-                meanwhile()
-
-        listen(hear)
-
-    yield once
-    listen(None)
-
-
-def to_its_end(run_id: UUID) -> None:
-    while carry(run_id):
-        pass
-
-
 def test_a_step_that_two_workers_take_at_once_is_done_by_one(toy: NewToy, at: At) -> None:
     one = toy(toys.local_saga)
     act = in_hand(one.id)
     assert act
-
-    def also() -> None:
-        act()
-        connection.close()
-
-    second = Thread(target=also)
-
-    def meanwhile() -> None:
-        second.start()
-        until_somebody_waits_for_me()
-
-    at(Point.EFFECT, one.id, meanwhile)
+    second = Second(act)
+    at(Point.EFFECT, one.id, second.comes_and_waits_for_me)
     act()
-    second.join()
+    second.said()
     assert one.effects() == ["a"]
     to_its_end(one.id)
     assert one.effects() == ["a", "b", "c", "d"]

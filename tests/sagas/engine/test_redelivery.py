@@ -15,6 +15,7 @@ from tests.sagas.messages import all_is_quiet, deliver, deliver_every_message_ag
 pytestmark = pytest.mark.story
 
 
+@pytest.mark.fault(32)
 @pytest.mark.parametrize(
     ("saga", "script"),
     [

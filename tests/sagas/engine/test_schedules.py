@@ -31,6 +31,7 @@ def rows(toy: Toy) -> list[dict]:
     ]
 
 
+@pytest.mark.fault(32, 37)
 def test_s1_a_zombie_that_resumes_after_its_lease_changes_nothing(
     new_worker: NewWorker, toy: Callable[..., Toy]
 ) -> None:
@@ -47,6 +48,7 @@ def test_s1_a_zombie_that_resumes_after_its_lease_changes_nothing(
     assert rows(one) == before
 
 
+@pytest.mark.fault(32, 37)
 def test_s2_a_zombie_s_call_that_lands_after_the_compensation_leaves_no_effect(
     new_worker: NewWorker, toy: Callable[..., Toy]
 ) -> None:

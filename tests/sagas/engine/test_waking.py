@@ -74,6 +74,7 @@ def test_while_a_far_pivot_is_being_called_nobody_turns_a_run_round(
     assert one.rests().status == RunStatus.COMPLETED
 
 
+@pytest.mark.fault(31)
 def test_runs_whose_messages_were_all_lost_are_finished_by_the_sweep(
     worker: Worker, toy: MakeToy
 ) -> None:
@@ -86,6 +87,7 @@ def test_runs_whose_messages_were_all_lost_are_finished_by_the_sweep(
         assert one.run.recovered >= 1
 
 
+@pytest.mark.fault(32)
 def test_a_lost_errback_costs_a_second_and_a_doubled_one_nothing(
     worker: Worker, toy: MakeToy
 ) -> None:
