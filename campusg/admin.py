@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 from urllib.parse import urlencode
 from uuid import UUID
 
+from django import forms
 from django.contrib import admin
 from django.db import models
 from django.http import HttpRequest
@@ -83,6 +84,12 @@ def document(field: str) -> Shown:
         return format_html("<pre>{}</pre>", text)
 
     return _column(field, shown)
+
+
+class ReasonForm(forms.Form):
+    """Why somebody does it; it is kept with their name."""
+
+    reason = forms.CharField(max_length=500, widget=forms.Textarea(attrs={"rows": 3}))
 
 
 class Guarded(admin.ModelAdmin):

@@ -3,7 +3,6 @@
 from typing import Any, ClassVar
 from uuid import UUID
 
-from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import Case, F, Q, QuerySet, Sum, When
@@ -13,17 +12,11 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 
-from campusg.admin import Guarded, Seen, badge, money, status
+from campusg.admin import Guarded, ReasonForm, Seen, badge, money, status
 from campusg.money import CURRENCIES, formatted
 from escrow import services
 from escrow.chart import Code, Layer
 from escrow.models import Account, Entry, Hold, Journal
-
-
-class ReasonForm(forms.Form):
-    """Why a restaurant is promised no new money."""
-
-    reason = forms.CharField(max_length=500, widget=forms.Textarea(attrs={"rows": 3}))
 
 
 @admin.register(Account)

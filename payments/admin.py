@@ -3,11 +3,17 @@
 from typing import Any, ClassVar
 
 from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html
 
-from campusg.admin import Guarded, Seen, money, status
+from campusg.admin import Guarded, ReasonForm, Seen, money, status
 from payments import operations, stripe_events
+from payments.breaks import resolve
 from payments.models import (
     BalanceTransaction,
     Break,
@@ -99,14 +105,46 @@ class StripeLineAdmin(Guarded):
 class BreakAdmin(Guarded):
     list_display = (
         "object_id", "kind", "layer", "order_id", "ours", "theirs", money("amount"), "found_at",
-        "resolved_at", "how",
+        "resolved_at", "how", "close",
     )  # fmt: skip
+    also_shown = ("close",)
     list_filter = (("resolved_at", admin.EmptyFieldListFilter), "kind", "layer", "currency")
     search_fields = ("object_id", "how")
     search_help_text = "An order's id, or that of an object at Stripe."
     uuid_fields = ("order_id",)
     date_hierarchy = "found_at"
     ordering = ("-found_at", "-id")
+
+    @admin.display(description="close")
+    def close(self, row: Break) -> str:
+        if row.resolved_at:
+            return "-"
+        page = reverse("admin:payments_break_close", args=[row.pk])
+        return format_html('<a href="{}">close it</a>', page)
+
+    def get_urls(self) -> list[URLPattern]:
+        page = self.admin_site.admin_view(self.close_page)
+        return [path("<int:pk>/close/", page, name="payments_break_close"), *super().get_urls()]
+
+    def close_page(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Ask what explains the break, then close it; one that is closed already stays as it is."""
+        if not request.user.has_perm("payments.change_break"):
+            raise PermissionDenied
+        row = get_object_or_404(Break, pk=pk)
+        form = ReasonForm(request.POST or None)
+        if request.method == "POST" and form.is_valid():
+            how = f"{request.user.get_username()}: {form.cleaned_data['reason']}"
+            if resolve(pk, how):
+                self.log_change(request, row, f"Closed. {how}")
+            else:
+                self.message_user(request, "It was closed already.", messages.WARNING)
+            return HttpResponseRedirect(reverse("admin:payments_break_change", args=[pk]))
+        context = {
+            **self.admin_site.each_context(request),
+            "title": "Close this break", "opts": self.opts, "break": row, "form": form,
+            "media": self.media + form.media,
+        }  # fmt: skip
+        return TemplateResponse(request, "admin/payments/break/close.html", context)
 
 
 @admin.register(Reconciliation)

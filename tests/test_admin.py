@@ -5,6 +5,7 @@ from importlib import import_module
 import pytest
 from django.apps import apps
 from django.contrib import admin
+from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Group
 from django.db import connection
 from django.db.models import Model
@@ -35,7 +36,7 @@ from payments.stripe_events import EventState
 from sagas import operating
 from sagas.models import Action, PausedSaga, Run, StepLog, Worker
 from scheduler.models import ScheduledEvent
-from tests.admin import listed, page_of, read
+from tests.admin import listed, page_of, read, signed_in
 from tests.notifications.events import an_event
 from tests.sagas.orders_at_rest import a_cancelled_order, a_created_order
 from users.models import PayoutAccount, SavedCard, User
@@ -200,7 +201,7 @@ def test_the_ops_group_sees_everything_and_changes_little(db: None) -> None:
     views = {f"view_{model._meta.model_name}" for model in (*GUARDED, *EDITED, *INLINE)}
     changes = {
         "add_restaurant", "change_restaurant", "add_menuitem", "change_menuitem", "change_account",
-        "change_delivery", "change_order",
+        "change_delivery", "change_order", "change_break",
     }  # fmt: skip
     assert granted() == views | changes
     migration = import_module("sagas.migrations.0003_ops_group")
@@ -218,3 +219,22 @@ def test_an_event_that_was_given_up_can_be_followed_once_more(operator: Client) 
     assert operator.post(listed(StripeEvent), body).status_code == 302
     event.refresh_from_db()
     assert (event.state, event.tries) == (EventState.RECEIVED, 0)
+
+
+def test_an_operator_closes_a_break_with_a_reason_once(ops: Client) -> None:
+    some_rows()
+    found = Break.objects.get(resolved_at=None)
+    page = reverse("admin:payments_break_close", args=[found.pk])
+    assert page in read(ops, listed(Break))
+    assert page in read(ops, page_of(found))
+    assert "This field is required." in ops.post(page, {"reason": " "}).content.decode()
+    for why in ("sold at the counter", "again"):
+        assert ops.post(page, {"reason": why}).status_code == 302
+    found.refresh_from_db()
+    who = User.objects.get(pk=ops.session["_auth_user_id"]).username
+    assert found.how == f"{who}: sold at the counter"
+    assert page not in read(ops, page_of(found))
+    (logged,) = LogEntry.objects.filter(object_id=str(found.pk))
+    assert "sold at the counter" in logged.change_message
+    Group.objects.create(name="onlookers")
+    assert signed_in(group="onlookers").get(page).status_code == 403

@@ -13,6 +13,7 @@ CHANGES = (
     "change_menuitem",
     "change_account",  # to freeze it; nothing else about it can be changed
     "change_delivery",  # to try it again; the same
+    "change_break",  # to close it with a reason; the same
     "change_order",  # to settle what is owed for it; as little else
 )
 
