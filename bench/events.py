@@ -19,8 +19,6 @@ PER_SECOND, SECONDS = 200, 10
 BACKLOG, LENGTH = 36_000, 7  # events, and how many of them are of one order
 OUTAGE, AROUND = 2_000, 500  # orders while the broker is away, and before and after
 STRIPE_MS = 50
-#: Killed, the embedded broker forgets what it acknowledged last; by then it has saved everything.
-SAVED = 5.0
 #: Nobody is told of it: what is measured is the way there.
 TYPE = "escrow.held"
 
@@ -61,7 +59,6 @@ def events(site: Site) -> list[Report]:
             bulk(site, port, posts, site.size(100))
             before = steadily(site, port, posts, AROUND)
             _all_told()
-            time.sleep(SAVED)
             site.stack.kill("kafka", signal.SIGTERM)
             during = steadily(site, port, posts, OUTAGE)
             waiting = _count("events_outboxevent WHERE published_at IS NULL")

@@ -106,9 +106,9 @@ class Stack:
                 time.sleep(patience)
 
     def kill(self, name: str, number: signal.Signals = signal.SIGKILL) -> None:
-        """Send a part a signal, and after SIGKILL wait until it is gone."""
+        """Send a part a signal, and after SIGKILL or SIGTERM wait until it is gone."""
         self._children[name].send_signal(number)
-        if number == signal.SIGKILL:
+        if number in (signal.SIGKILL, signal.SIGTERM):
             self._children[name].wait()
 
     def dead(self) -> list[str]:
