@@ -1,6 +1,6 @@
 # CampusG. `make demo` shows it, `make test` proves it; both install what they need into .venv.
 .DEFAULT_GOAL := help
-.PHONY: help demo up test test-stripe races chaos-events check bench lock clean crashtest soak event-orders mutants
+.PHONY: help demo up test test-stripe races chaos-events check bench lock clean crashtest soak chaos event-orders mutants
 
 PYTHON ?= python3
 VENV := .venv
@@ -38,6 +38,9 @@ chaos-events: $(READY)  ## Kill relay and consumer every 2 s through the events 
 
 soak: $(READY)  ## An hour or 10 000 orders, 1 call to Stripe in 20 failing, a worker killed each 30 s; then the proof.
 	@$(BIN)/python -m devstack.soak $(if $(KEEP),--keep) $(ARGS)
+
+chaos: $(READY)  ## Six minutes in which everything is killed, paused, wiped or cut off; then the proof.
+	@$(BIN)/python -m devstack.chaos $(if $(KEEP),--keep) $(ARGS)
 
 crashtest: $(READY)  ## Every saga x step x point at which a process, a worker or the relay may die, then the proof (20 minutes).
 	@$(BIN)/python manage.py saga_crashtest $(ARGS)

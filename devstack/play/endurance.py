@@ -25,7 +25,7 @@ MOST_OPEN, MOST_RUNS = 48, 150
 MOST_CUSTOMERS = 120
 SETTINGS = "devstack.play.endurance_settings"
 PATIENCE = 300.0  # seconds for which a person asks the same again
-QUIET_WITHIN = 300.0  # seconds after the last order
+QUIET_WITHIN = 600.0  # seconds after the last order
 TICK = 0.2  # seconds
 
 
@@ -123,19 +123,28 @@ class Endurance:
         self._began = time.monotonic()
         meals = self._meals(stage)
         with stage.peopled(meals, self.seed, 1.0, room=self._room, patience=PATIENCE):
-            while not stage.phones.done:
+            while not (stage.phones.done or self._time_is_up):
                 self._look(stage, mischief)
                 mischief.act()
                 time.sleep(TICK)
             mischief.end()
             sandbox.behave()
             self.board.say(f"{self._asked} orders placed; no more faults from here on")
-            self._quiet_after = self._until_quiet(stage, mischief)
+            ended = time.monotonic()
+            while not stage.phones.done:  # Whoever was about to order does so.
+                self._look(stage, mischief)
+                time.sleep(TICK)
+            self._until_quiet(stage, mischief)
+            self._quiet_after = time.monotonic() - ended
         self.board.say(payees.lift_one(sandbox, restricted))
         self._until_quiet(stage, mischief)
 
-    def _until_quiet(self, stage: Stage, mischief: Mischief) -> float:
-        return stage.until_quiet(QUIET_WITHIN, lambda: self._look(stage, mischief), every=1.0)
+    @property
+    def _time_is_up(self) -> bool:
+        return time.monotonic() > self._began + 60 * self.minutes
+
+    def _until_quiet(self, stage: Stage, mischief: Mischief) -> None:
+        stage.until_quiet(QUIET_WITHIN, lambda: self._look(stage, mischief), every=1.0)
 
     def _room(self) -> bool:
         orders, runs = self._under_way
@@ -146,7 +155,7 @@ class Endurance:
         house = stage.house
         endless = one_after_another(self.seed, house.customers, house.kitchens)
         for meal in islice(endless, self.orders):
-            if time.monotonic() > self._began + 60 * self.minutes:
+            if self._time_is_up:
                 return
             self._asked += 1
             yield meal
@@ -178,8 +187,12 @@ class Endurance:
         parked = list(stage.watch.parked())
         if parked:
             self.board.print(report.parked(parked))
-        faults = sum(stage.sandbox.totals()["faults"].values())
-        done = ", ".join(f"{times} {what}" for what, times in mischief.done.items())
+        figures = {
+            **mischief.done,
+            "faults": sum(stage.sandbox.totals()["faults"].values()),
+            "runs recovered": stage.watch.counts().recovered,
+        }
+        told = ", ".join(f"{times} {what}" for what, times in figures.items())
         wrong = [str(check) for check in found if not check.holds]
         self.ending = 1 if wrong else 0
         if wrong:
@@ -187,6 +200,6 @@ class Endurance:
         self.board.end(
             f"FAILED: {'. '.join(wrong)}"
             if wrong
-            else f"OK: {self._asked} orders in {minutes:.1f} min, {done}, {faults} faults, "
-            f"quiet after {self._quiet_after:.0f} s, 0 violations, 0 cents unexplained"
+            else f"OK: {self._asked} orders in {minutes:.1f} min, {told}, quiet after "
+            f"{self._quiet_after:.0f} s, 0 violations, 0 cents unexplained"
         )

@@ -52,14 +52,18 @@ class Stage:
         with self.phones, self.runners:
             yield
 
-    def until_quiet(self, within: float, look: Callable[[], object], every: float = 0.1) -> float:
-        """Look on until nothing moves by itself any more, or for so long; how long it took, in
-        seconds."""
-        began = time.monotonic()
-        while self._moving() and time.monotonic() < began + within:
+    def workers_at_work(self) -> list[str]:
+        """The names of the workers that have come so far as to take messages."""
+        pids, supervisor = self.watch.workers(), self.house.supervisor
+        names = supervisor.names("worker")
+        return [name for name in names if pids.intersection(supervisor.pids(name))]
+
+    def until_quiet(self, within: float, look: Callable[[], object], every: float = 0.1) -> None:
+        """Look on until nothing moves by itself any more, or for so many seconds."""
+        deadline = time.monotonic() + within
+        while self._moving() and time.monotonic() < deadline:
             look()
             time.sleep(every)
-        return time.monotonic() - began
 
     def proof(self, asked: int, done: Mapping[str, int]) -> list[Check]:
         """Hear every witness and print the tables; `asked` orders were to be placed, and this was

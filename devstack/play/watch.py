@@ -182,6 +182,14 @@ class Watch:
         ((orders, runs),) = self._rows(_UNDER_WAY)
         return orders, runs
 
+    def workers(self) -> set[int]:
+        """The process ids of the workers at work, as they say themselves every few seconds."""
+        rows = self._rows(
+            "SELECT substring(name FROM '\\((\\d+)\\)$')::int FROM sagas_worker "
+            "WHERE seen_at > now() - interval '12 s'"
+        )
+        return {pid for (pid,) in rows}
+
     def parked(self) -> Sequence[tuple[str, str, str, int]]:
         """The runs that wait for a person: saga, reason, remedy, and how many of a kind."""
         return self._rows(_PARKED)

@@ -8,11 +8,11 @@ from devstack.play.stage import Stage
 
 
 class Killing:
-    """Kills one of the workers each `every` seconds; the supervisor starts another."""
+    """Kills one of the workers each `every` seconds, if one is at work: where starting takes long
+    nobody would ever get to work otherwise. The supervisor starts another."""
 
     def __init__(self, stage: Stage, random: Random, every: float) -> None:
-        self._supervisor = stage.house.supervisor
-        self._random, self._every = random, every
+        self._stage, self._random, self._every = stage, random, every
         self._due = time.monotonic()
         self._kills = 0
 
@@ -23,9 +23,11 @@ class Killing:
 
     def act(self) -> None:
         """Kill when it is time."""
-        if time.monotonic() >= self._due:
+        if time.monotonic() < self._due:
+            return
+        if names := self._stage.workers_at_work():
             self._due = time.monotonic() + self._every
-            self._supervisor.kill_all(self._random.choice(self._supervisor.names("worker")))
+            self._stage.house.supervisor.kill_all(self._random.choice(names))
             self._kills += 1
 
     def end(self) -> None:

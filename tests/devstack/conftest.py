@@ -13,6 +13,7 @@ import pytest
 
 from devstack.process import birth, wait_until
 from devstack.stack import KINDS
+from devstack.state import State
 from devstack.stripe import CHECKOUT
 
 
@@ -69,3 +70,17 @@ def is_up(port: int) -> bool:
 def gone(*pids: int) -> bool:
     """Whether all these processes end within ten seconds."""
     return wait_until(lambda: not any(birth(pid) for pid in pids), 10)
+
+
+def alive(folder: Path) -> list[int]:
+    return [proc.pid for proc in State.read(folder).processes.values() if proc.alive]
+
+
+def heard(demo: subprocess.Popen[str], word: str) -> str:
+    """What it says, to the end of the first line with that word."""
+    said = ""
+    while word not in said:
+        line = demo.stdout.readline()
+        assert line, said + demo.stderr.read()
+        said += line
+    return said

@@ -3,7 +3,6 @@
 import json
 import re
 import signal
-import subprocess
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
@@ -18,9 +17,8 @@ import pytest
 from devstack.play.clients import Phones, Placement
 from devstack.play.lunch import OFF_FROM, ORDERS_EACH, TOO_FAR, Kitchen, customers_for, lunch_hour
 from devstack.play.report import quantile
-from devstack.state import State
 from tests.devstack.conftest import Run as Start
-from tests.devstack.conftest import gone
+from tests.devstack.conftest import alive, gone, heard
 
 KITCHENS = [Kitchen("noodles", ("ramen", "tea")), Kitchen("pizza", ("margherita",))]
 EATERS = [f"eater-{number}" for number in range(customers_for(200))]
@@ -146,20 +144,6 @@ def test_a_quantile_is_one_of_the_values() -> None:
     assert quantile([], 0.5) == 0
 
 
-def alive(folder: Path) -> list[int]:
-    return [proc.pid for proc in State.read(folder).processes.values() if proc.alive]
-
-
-def heard(demo: subprocess.Popen[str], word: str) -> str:
-    """What it says, to the end of the first line with that word."""
-    said = ""
-    while word not in said:
-        line = demo.stdout.readline()
-        assert line, said + demo.stderr.read()
-        said += line
-    return said
-
-
 @pytest.mark.story
 def test_a_small_lunch_is_proven_and_stays_up_until_ctrl_c(folder: Path, run: Start) -> None:
     arguments = ("-m", "devstack.demo", "--orders", 12, "--state-dir", folder)
@@ -183,16 +167,4 @@ def test_a_small_lunch_is_proven_and_stays_up_until_ctrl_c(folder: Path, run: St
     demo.send_signal(signal.SIGINT)
     assert (demo.wait(30), demo.stderr.read()) == (0, "")
     assert pids
-    assert gone(*pids)
-
-
-@pytest.mark.story
-def test_ctrl_c_amid_the_lunch_leaves_nothing_running(folder: Path, run: Start) -> None:
-    demo = run("-m", "devstack.demo", "--orders", 60, "--state-dir", folder)
-    heard(demo, "first order is CREATED")
-    pids = alive(folder)
-    assert len(pids) == 10
-    demo.send_signal(signal.SIGINT)
-    assert (demo.wait(30), demo.stderr.read()) == (130, "")
-    assert demo.stdout.read().endswith("demo: stopped\n")
     assert gone(*pids)
