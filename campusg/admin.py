@@ -36,6 +36,8 @@ TONES = {
 PAGES_OF_ORDER = (
     ("payment", "payments_payment", "order_id"),
     ("operations", "payments_operation", "order_id"),
+    ("disputes", "payments_dispute", "order_id"),
+    ("refunds", "payments_refund", "order_id"),
     ("hold", "escrow_hold", "order_id"),
     ("journals", "escrow_journal", "order_id"),
     ("due events", "scheduler_scheduledevent", "entity_id"),

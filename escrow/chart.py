@@ -35,6 +35,10 @@ class Code(models.TextChoices):
     PAYEE_RECEIVABLE = "payee_receivable"
     CUSTOMER_CLAIM = "customer_claim"
     SUBSIDY = "subsidy"
+    DISPUTE_RECEIVABLE = "dispute_receivable"
+    DISPUTE_LOSSES = "dispute_losses"
+    CUSTOMER_PAYABLE = "customer_payable"
+    PAID_OUTSIDE = "paid_outside"
 
 
 class Nature(NamedTuple):
@@ -62,10 +66,20 @@ NATURES: dict[Code, Nature] = {
     Code.CUSTOMER_CLAIM: Nature(Side.DEBIT, no_overdraft=True),
     #: What the platform bears of orders, out of its own.
     Code.SUBSIDY: Nature(Side.DEBIT, no_overdraft=False),
+    #: What a card's bank took for a customer, until it has decided whose it is.
+    Code.DISPUTE_RECEIVABLE: Nature(Side.DEBIT, no_overdraft=True),
+    Code.DISPUTE_LOSSES: Nature(Side.DEBIT, no_overdraft=False),
+    #: What a customer is owed since a refund did not reach the card.
+    Code.CUSTOMER_PAYABLE: Nature(Side.CREDIT, no_overdraft=True),
+    #: What was paid by other ways than Stripe.
+    Code.PAID_OUTSIDE: Nature(Side.CREDIT, no_overdraft=False),
 }
 
 #: One account for the whole campus; each of the others belongs to one order.
-CAMPUS_WIDE = (Code.STRIPE_CLEARING, Code.STRIPE_FEES, Code.PLATFORM_REVENUE, Code.SUBSIDY)
+CAMPUS_WIDE = (
+    Code.STRIPE_CLEARING, Code.STRIPE_FEES, Code.PLATFORM_REVENUE, Code.SUBSIDY,
+    Code.DISPUTE_LOSSES, Code.PAID_OUTSIDE,
+)  # fmt: skip
 
 #: The shares of an order that wait in escrow, and, in the same order, where each is passed on to.
 ESCROW = (Code.ESCROW_FOOD, Code.ESCROW_DELIVERY, Code.ESCROW_PLATFORM)

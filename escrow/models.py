@@ -75,6 +75,12 @@ class JournalKind(models.TextChoices):
     REFUND = "refund"
     REFUND_DONE = "refund_done"
     REFUND_FAILED = "refund_failed"
+    REFUND_BACK = "refund_back"
+    REPAID = "repaid"
+    DISPUTE = "dispute"
+    DISPUTE_WON = "dispute_won"
+    DISPUTE_LOST = "dispute_lost"
+    WITHHELD = "withheld"
 
 
 class Journal(models.Model):
@@ -85,7 +91,10 @@ class Journal(models.Model):
     kind = models.CharField(max_length=16, choices=JournalKind)
     order_id = models.UUIDField(null=True, blank=True, db_index=True)
     operation_id = models.UUIDField(
-        null=True, blank=True, db_index=True, help_text="The call to Stripe that this books."
+        null=True,
+        blank=True,
+        db_index=True,
+        help_text="The call to Stripe, or the dispute, that this books.",
     )
     reverses = models.OneToOneField(
         "self", on_delete=models.PROTECT, null=True, blank=True, related_name="reversed_by"

@@ -17,10 +17,12 @@ from payments.breaks import resolve
 from payments.models import (
     BalanceTransaction,
     Break,
+    Dispute,
     HeldPayout,
     Operation,
     Payment,
     Reconciliation,
+    Refund,
     StripeEvent,
     StripeLine,
 )
@@ -41,7 +43,7 @@ class PaymentAdmin(Guarded):
     list_display = (
         "order_id", status(), money("amount"), "payment_intent", "capture_before", "created_at",
     )  # fmt: skip
-    list_filter = ("status", "currency")
+    list_filter = ("status", ("fraud_warned_at", admin.EmptyFieldListFilter), "currency")
     search_fields = ("payment_intent",)
     search_help_text = "An order's, customer's or payment's id, or part of a PaymentIntent's."
     uuid_fields = ("id", "order_id", "customer_id")
@@ -181,3 +183,30 @@ class HeldPayoutAdmin(Guarded):
     search_help_text = "An order's id."
     date_hierarchy = "since"
     ordering = ("-since", "-id")
+
+
+@admin.register(Dispute)
+class DisputeAdmin(Guarded):
+    list_display = (
+        "stripe_id", status(), "reason", money("amount"), "evidence_due_by", "order_id",
+        "opened_at", "closed_at",
+    )  # fmt: skip
+    list_filter = (("closed_at", admin.EmptyFieldListFilter), "status", "reason")
+    search_fields = ("stripe_id",)
+    search_help_text = "An order's id, or Stripe's of the dispute."
+    date_hierarchy = "evidence_due_by"
+    ordering = ("-opened_at", "-id")
+
+
+@admin.register(Refund)
+class RefundAdmin(Guarded):
+    list_display = (
+        "stripe_id", status(), money("amount"), "failure_reason", "order_id", "created_at",
+        "failed_at", "repaid_at",
+    )  # fmt: skip
+    list_filter = ("status", ("repaid_at", admin.EmptyFieldListFilter))
+    search_fields = ("stripe_id", "repaid_reason")
+    search_help_text = "An order's or an operation's id, or Stripe's of the refund."
+    uuid_fields = ("order_id", "operation_id")
+    date_hierarchy = "created_at"
+    ordering = ("-created_at", "-id")

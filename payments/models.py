@@ -11,6 +11,8 @@ from payments.breaker import StripeLine as StripeLine
 from payments.breaks import BalanceTransaction as BalanceTransaction
 from payments.breaks import Break as Break
 from payments.breaks import Reconciliation as Reconciliation
+from payments.money_back import Dispute as Dispute
+from payments.money_back import Refund as Refund
 from payments.stripe_events import StripeEvent as StripeEvent
 
 
@@ -29,6 +31,8 @@ class PaymentStatus(models.TextChoices):
     PARTLY_REFUNDED = "PARTLY_REFUNDED", "a part given back"
     REFUNDED = "REFUNDED", "all given back"
     WRITTEN_OFF = "WRITTEN_OFF", "borne by the platform"
+    REFUND_FAILED = "REFUND_FAILED", "the refund came back: owed to the customer"
+    REPAID = "REPAID", "paid back otherwise"
 
 
 class Payment(models.Model):
@@ -60,6 +64,10 @@ class Payment(models.Model):
     hold_warned_at = models.DateTimeField(null=True, blank=True)
     captured_at = models.DateTimeField(null=True, blank=True)
     refunded_at = models.DateTimeField(null=True, blank=True)
+    fraud_warning = models.CharField(
+        max_length=64, blank=True, help_text="Stripe's id (issfr_…): its card's bank suspects it."
+    )
+    fraud_warned_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         ordering: ClassVar = ["-created_at", "-id"]

@@ -25,10 +25,12 @@ from orders.models import HandOver, MenuItem, Order, OrderItem, Rating, Restaura
 from payments.models import (
     BalanceTransaction,
     Break,
+    Dispute,
     HeldPayout,
     Operation,
     Payment,
     Reconciliation,
+    Refund,
     StripeEvent,
     StripeLine,
 )
@@ -45,7 +47,7 @@ GUARDED = (
     Order, Payment, Operation, Account, Journal, Entry, Hold, ScheduledEvent, OutboxEvent, Stream,
     Run, Action, PausedSaga, Worker, IdempotencyKey, InboxEvent, Notification, Delivery,
     StripeEvent, StripeLine, Break, Reconciliation, BalanceTransaction,
-    HeldPayout,
+    HeldPayout, Dispute, Refund,
 )  # fmt: skip
 EDITED = (User, Restaurant, MenuItem)
 #: Shown on the page of what they belong to.
@@ -86,6 +88,18 @@ def some_rows() -> Order:
     HeldPayout.objects.create(
         payment=Payment.objects.get(order_id=order.pk), order_id=order.pk, leg="runner",
         amount=order.delivery_fee, currency=order.currency, waits_for="account", reason="inactive",
+    )  # fmt: skip
+    money = {
+        "payment": Payment.objects.get(order_id=order.pk), "order_id": order.pk,
+        "amount": order.total, "currency": order.currency,
+    }  # fmt: skip
+    Dispute.objects.create(
+        stripe_id=f"du_{new_id().hex}", reason="fraudulent", status="needs_response",
+        refundable=False, **money,
+    )  # fmt: skip
+    Refund.objects.create(
+        stripe_id=f"re_{new_id().hex}", operation=Operation.objects.get(order_id=order.pk),
+        status="pending", **money,
     )  # fmt: skip
     return order
 
