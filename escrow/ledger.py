@@ -7,7 +7,7 @@ from uuid import UUID
 from django.db.models import Q
 
 from escrow.chart import CAMPUS_WIDE, NATURES, Code, Layer, Side
-from escrow.models import Account, Entry, Journal, JournalKind
+from escrow.models import Account, Entry, Hold, Journal, JournalKind
 
 
 class Leg(NamedTuple):
@@ -103,6 +103,23 @@ def book(
             for line in needed
         ],
     )
+
+
+def book_once(hold: Hold, kind: JournalKind, of: UUID, lines: Iterable[Line]) -> bool:
+    """Book it unless it is booked `of` this operation or dispute; whether it was not. The hold is
+    locked."""
+    key = key_of(hold.order_id, kind, str(of))
+    if booked(key):
+        return False
+    book(
+        key=key,
+        kind=kind,
+        order_id=hold.order_id,
+        currency=hold.currency,
+        operation_id=of,
+        lines=lines,
+    )
+    return True
 
 
 def mirrored(legs: Iterable[Entry]) -> list[Leg]:

@@ -54,7 +54,7 @@ def pay_out(
             Line(Code.STRIPE_CLEARING, Side.CREDIT, amount),
         ],
     )
-    _told("payout.paid", hold, owner, code, amount)
+    told_of_payout("payout.paid", hold, owner, code, amount)
 
 
 @transaction.atomic(savepoint=False)
@@ -79,10 +79,11 @@ def reverse_payout(
             *restored(hold, Code(code), owner, amount),
         ],
     )
-    _told("payout.reversed", hold, owner, code, amount)
+    told_of_payout("payout.reversed", hold, owner, code, amount)
 
 
-def _told(event: str, hold: Hold, owner: UUID, code: Code | str, amount: int) -> None:
+def told_of_payout(event: str, hold: Hold, owner: UUID, code: Code | str, amount: int) -> None:
+    """Record what happened to a payout, for its payee."""
     record(
         type=event,
         order_id=hold.order_id,

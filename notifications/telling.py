@@ -67,6 +67,8 @@ TOLD = (
     Tell("payout.paid", RUNNER, also=(EMAIL,), when={"payable": "runner_payable"}),
     Tell("payout.reversed", RESTAURANT, also=(EMAIL,), when={"payable": "restaurant_payable"}),
     Tell("payout.reversed", RUNNER, also=(EMAIL,), when={"payable": "runner_payable"}),
+    Tell("payout.withheld", RESTAURANT, also=(EMAIL,), when={"payable": "restaurant_payable"}),
+    Tell("payout.withheld", RUNNER, also=(EMAIL,), when={"payable": "runner_payable"}),
     Tell(
         "payout.held",
         RESTAURANT,
@@ -83,6 +85,12 @@ TOLD = (
     Tell("payment.hold_ending", OPS, also=(EMAIL,)),
     Tell("payment.lapsed", OPS),
     Tell("payment.refunded", CUSTOMER, also=(EMAIL,)),
+    Tell("payment.refund_failed", CUSTOMER, also=(EMAIL,)),
+    Tell("payment.refund_failed", OPS, also=(EMAIL,)),
+    Tell("payment.repaid", CUSTOMER, also=(EMAIL,)),
+    Tell("payment.dispute_opened", OPS, also=(EMAIL,)),
+    Tell("payment.dispute_closed", OPS, also=(EMAIL,)),
+    Tell("payment.fraud_warned", OPS, also=(EMAIL,)),
     Tell("payment.capture_failed", OPS),
 )
 

@@ -43,9 +43,27 @@ class NothingToRefund(Conflict):
 
 
 class PayoutOff(Conflict):
-    """What this order's customer paid is not paid on: it goes back."""
+    """What this order's customer paid is not paid on: it goes back, or is lost."""
 
     code = "payout_off"
+
+
+class NothingToRepay(Conflict):
+    """No refund of this order has failed, or it was paid otherwise already."""
+
+    code = "nothing_to_repay"
+
+
+class NothingToDecide(Conflict):
+    """No dispute of this order is lost that leaves somebody unpaid, or it was decided already."""
+
+    code = "nothing_to_decide"
+
+
+class PaymentDisputed(Conflict):
+    """The card's holder disputes the charge: the bank decides, and nothing is refunded beside."""
+
+    code = "payment_disputed"
 
 
 class NotOurs(Refused):

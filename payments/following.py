@@ -54,11 +54,16 @@ def payment_of_event(event: StripeEvent) -> UUID:
         if payment_id is None:
             raise NotOurs("Its metadata names an operation that is not in our books.")
         return payment_id
+    return payment_of_intent(event.payment_intent, event.order_id)
+
+
+def payment_of_intent(payment_intent: str, order_id: UUID | None = None) -> UUID:
+    """By the intent, or by the order. Raises NotOurs."""
     named = Q(pk__isnull=True)
-    if event.payment_intent:
-        named |= Q(payment_intent=event.payment_intent)
-    if event.order_id:
-        named |= Q(order_id=event.order_id)
+    if payment_intent:
+        named |= Q(payment_intent=payment_intent)
+    if order_id:
+        named |= Q(order_id=order_id)
     payment_id = Payment.objects.filter(named).values_list("pk", flat=True).first()
     if payment_id is None:
         raise NotOurs(
@@ -70,7 +75,9 @@ def payment_of_event(event: StripeEvent) -> UUID:
 def _unresolved(payment_id: UUID) -> list[Call]:
     """A look, by reading only, at each operation whose outcome is not known."""
     Payment.objects.select_for_update().get(pk=payment_id)
-    found = Operation.objects.filter(payment_id=payment_id, state__in=UNRESOLVED)
+    # What a person was called for as well: Stripe may know by now.
+    states = (*UNRESOLVED, OperationState.NEEDS_OPERATOR)
+    found = Operation.objects.filter(payment_id=payment_id, state__in=states)
     return [operations.look_at(operation) for operation in found.order_by("id")]
 
 

@@ -5,7 +5,7 @@ from uuid import UUID
 from django.db.models.functions import Now
 
 from events.services import record as record_event
-from payments import operations
+from payments import failed_refunds, operations
 from payments.errors import NothingHeld, OperatorNeeded
 from payments.gateway import HOLD_LAPSED, HOLD_STANDS, Reply
 from payments.models import (
@@ -17,6 +17,7 @@ from payments.models import (
     Payment,
     PaymentStatus,
 )
+from payments.money_back import RefundStatus
 from payments.operations import Call
 from sagas.engine import Unknown
 
@@ -44,6 +45,8 @@ def learn(call: Call, reply: Reply) -> tuple[Payment, Operation]:
     if operations.save_reply(operation, reply):
         event = _apply(payment, operation, reply)
         payment.save()
+        if operation.kind == Kind.REFUND and reply.object_id:
+            failed_refunds.keep(operation, reply.object_id, *_fate(operation, reply))
         if event:
             data = {
                 "payment_id": str(payment.pk),
@@ -112,6 +115,9 @@ def _apply(payment: Payment, operation: Operation, reply: Reply) -> str:
         case Kind.CHARGE, OperationState.FAILED:
             payment.status = _nothing_held(payment)
             return "payment.capture_failed"
+        case Kind.REFUND, OperationState.FAILED if operation.stripe_id:
+            # Stripe took it on, and it did not reach the card.
+            payment.status = PaymentStatus.REFUND_FAILED
         case Kind.REFUND, OperationState.SUCCEEDED:
             payment.refunded_amount += operation.amount
             payment.refunded_at = operation.resolved_at
@@ -121,6 +127,16 @@ def _apply(payment: Payment, operation: Operation, reply: Reply) -> str:
                 HeldPayout.objects.filter(payment=payment, ended_at=None).update(ended_at=Now())
             return "payment.refunded"
     return ""
+
+
+def _fate(operation: Operation, reply: Reply) -> tuple[RefundStatus, str]:
+    match operation.state:
+        case OperationState.SUCCEEDED:
+            return RefundStatus.SUCCEEDED, ""
+        case OperationState.FAILED:
+            return RefundStatus.FAILED, reply.code
+        case _:
+            return RefundStatus.PENDING, ""
 
 
 def _voided(payment: Payment, operation: Operation) -> str:

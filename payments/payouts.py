@@ -10,6 +10,7 @@ from django.db.models.functions import Now
 from campusg.errors import Refused
 from events.services import record
 from payments import operations
+from payments.disputes import blocking, is_withheld, undisputed
 from payments.errors import OperatorNeeded, PaymentBusy, PayoutOff
 from payments.gateway import Reply
 from payments.learning import (
@@ -46,6 +47,12 @@ HELD = {
     "balance_insufficient": Held("balance", "balance.available", HOUR),
 }
 _PAYS = (PaymentStatus.CAPTURED, PaymentStatus.PARTLY_REFUNDED, PaymentStatus.WRITTEN_OFF)
+_OFF = (
+    PaymentStatus.REFUNDING,
+    PaymentStatus.REFUNDED,
+    PaymentStatus.REFUND_FAILED,
+    PaymentStatus.REPAID,
+)
 #: Taking money back may fail for good only because the account no longer has it.
 _CANNOT_PAY_BACK = ("balance_insufficient", "account_invalid", "account_closed", "no_account")
 
@@ -114,7 +121,10 @@ def hold_back(
         )
         row.refresh_from_db(fields=["since"])
     now = operations.now()
-    if now - row.since > timedelta(seconds=settings.PAYOUT_HELD_MAX_SECONDS):
+    # A bank takes months to decide, and there is nothing that a person could do meanwhile.
+    if held.waits_for != "dispute" and now - row.since > timedelta(
+        seconds=settings.PAYOUT_HELD_MAX_SECONDS
+    ):
         return OperatorNeeded(f"The {leg} is waiting to be paid since {row.since:%Y-%m-%d}: {why}")
     return Waiting(held.signal, now + operations.scaled(held.seconds))
 
@@ -133,14 +143,35 @@ def _tell_of_holding(payment: Payment, leg: Leg, amount: int, held: Held, why: s
     )
 
 
+def wait_for_verdict(*, order_id: UUID, leg: Leg, amount: int) -> Waiting | OperatorNeeded | None:
+    """Disputed money is paid on to nobody: wait for the bank; once it is lost, a person decides.
+    None when there is no dispute, or the leg is on its way already.
+
+    Raises PayoutOff when there is nothing to wait for.
+    """
+    payment = payment_of(order_id)
+    sent = operations.latest(payment, leg.transfer)
+    dispute = blocking(payment)
+    if dispute is None or (sent is not None and sent.state != OperationState.FAILED):
+        return None
+    _refuse_if_off(payment)
+    if dispute.closed_at:
+        return OperatorNeeded(
+            f"{dispute.stripe_id} is lost and the {leg} is not paid yet: say whether they are, with"
+            " a reason (POST /api/payments/disputed, or manage.py saga start decide_disputed)."
+            " Payees who are paid are paid by the platform. This run then goes on by itself."
+        )
+    held = Held("dispute", undisputed(payment.pk), DAY)
+    return hold_back(payment, leg, amount, held, f"{dispute.stripe_id} is not decided.")
+
+
 def prepare_transfer(
     *, order_id: UUID, leg: Leg, destination: str, amount: int
 ) -> Call | Transferred | Refused:
     """Write the intention to pay `amount` minor units of the capture to a connected account; of
     what is written off, out of the platform's own balance.
 
-    Raises PayoutOff when the customer gets the money back instead, PaymentBusy before there is
-    any.
+    Raises PayoutOff when the customer gets the money back instead, PaymentBusy before there is any.
     """
     payment = payment_of(order_id)
     operation = operations.latest(payment, leg.transfer)
@@ -224,5 +255,7 @@ def _sent(operation: Operation) -> Transferred:
 
 
 def _refuse_if_off(payment: Payment) -> None:
-    if payment.status in (PaymentStatus.REFUNDING, PaymentStatus.REFUNDED):
+    if payment.status in _OFF:
         raise PayoutOff("The customer gets the money of this order back.")
+    if is_withheld(payment):
+        raise PayoutOff("Its dispute was lost, and an operator has decided against this payout.")

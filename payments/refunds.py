@@ -5,7 +5,8 @@ from uuid import UUID
 
 from campusg.errors import Refused
 from payments import operations
-from payments.errors import NothingToRefund, OperatorNeeded, PaymentBusy
+from payments.disputes import refuse_disputed
+from payments.errors import NothingToRefund, OperatorNeeded, PaymentBusy, PaymentDisputed
 from payments.gateway import HOLD_STANDS, Reply
 from payments.learning import (
     learn,
@@ -28,27 +29,33 @@ from sagas.engine import Again, Unknown
 
 
 class Refunded(TypedDict):
-    """The call that gave the money back, and how much, in minor units."""
+    """The call that gave the money back, and how much, in minor units; or `refund_failed`, and the
+    customer is owed it."""
 
     refunded: int
     refund_operation_id: UUID
+    refund_failed: bool
 
 
 class Settled(TypedDict):
-    """What a cancelled order's card came to pay, in minor units, and the call that decided it."""
+    """What a cancelled order's card came to pay, in minor units, and the call that decided it; of
+    what was refunded, whether it did not reach the card."""
 
     captured: int
     refunded: int
     stripe_fee: int
     settlement_operation_id: UUID
+    refund_failed: bool
 
 
 def begin_refund(*, order_id: UUID) -> int:
     """Stop paying the order's money on, because it goes back; how many minor units.
 
-    Raises NothingToRefund, and PaymentBusy while a call about the money is unanswered.
+    Raises NothingToRefund, PaymentDisputed when the bank sees to it, and PaymentBusy while a call
+    about the money is unanswered.
     """
     payment = payment_of(order_id)
+    refuse_disputed(payment)
     if Operation.objects.filter(payment=payment, state__in=UNRESOLVED).exists():
         raise PaymentBusy("A call about this order's money is under way; try again in a moment.")
     if payment.status not in (PaymentStatus.CAPTURED, PaymentStatus.REFUNDING):
@@ -66,13 +73,21 @@ def stop_refund(*, order_id: UUID) -> None:
 
 
 def prepare_refund(*, order_id: UUID, amount: int) -> Call | Refunded | Refused:
-    """Write the intention to give `amount` minor units back; at most once an order."""
+    """Write the intention to give `amount` minor units back; at most once an order. One that Stripe
+    took on and that came to nothing is not made again: the card can't take it."""
     payment = payment_of(order_id)
     operation = operations.latest(payment, Kind.REFUND)
-    if operation is not None and operation.state == OperationState.SUCCEEDED:
+    if operation is not None and (
+        operation.state == OperationState.SUCCEEDED or _came_back(operation)
+    ):
         return _refunded(operation)
     if operation is not None and operation.state != OperationState.FAILED:
         return repeated_or_refused(operation)
+    try:
+        refuse_disputed(payment)
+    except PaymentDisputed as disputed:
+        # Disputed since it was decided. What was taken back for it already a person has to see to.
+        return OperatorNeeded(str(disputed))
     params = {"payment_intent": payment.payment_intent, "amount": amount}
     return operations.intend(payment, Kind.REFUND, params, after=operation, amount=amount)
 
@@ -82,6 +97,8 @@ def record_refund(call: Call, reply: Reply) -> Refunded | Refused | Unknown:
     _, operation = learn(call, reply)
     match operation.state:
         case OperationState.SUCCEEDED:
+            return _refunded(operation)
+        case OperationState.FAILED if _came_back(operation):
             return _refunded(operation)
         case OperationState.FAILED:
             return OperatorNeeded(f"{operation.key} was refused: {operation.message}")
@@ -116,7 +133,8 @@ def record_settlement(call: Call, reply: Reply) -> Refused | Unknown | Again:
         return unresolved(operation)
     if operation.state == OperationState.NEEDS_OPERATOR:
         return operator_needed(operation)
-    if operation.state == OperationState.FAILED and operation.kind == Kind.REFUND:
+    refused = operation.state == OperationState.FAILED and not _came_back(operation)
+    if refused and operation.kind == Kind.REFUND:
         return OperatorNeeded(f"{operation.key} was refused: {operation.message}")
     return Again()
 
@@ -129,14 +147,25 @@ def _may_capture(payment: Payment) -> bool:
 
 
 def _refunded(operation: Operation) -> Refunded:
-    return {"refunded": operation.amount, "refund_operation_id": operation.pk}
+    return {
+        "refunded": operation.amount,
+        "refund_operation_id": operation.pk,
+        "refund_failed": operation.state == OperationState.FAILED,
+    }
+
+
+def _came_back(operation: Operation) -> bool:
+    """Stripe took it on, and it did not reach the card."""
+    return operation.state == OperationState.FAILED and bool(operation.stripe_id)
 
 
 def _settled(payment: Payment) -> Settled:
     last = payment.operations.order_by("-id").values_list("id", flat=True)[0]
+    refund = operations.latest(payment, Kind.REFUND)
     return {
         "captured": payment.captured_amount,
-        "refunded": payment.refunded_amount,
+        "refunded": refund.amount if refund else 0,
         "stripe_fee": payment.stripe_fee,
         "settlement_operation_id": last,
+        "refund_failed": refund is not None and _came_back(refund),
     }

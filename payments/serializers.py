@@ -4,6 +4,8 @@ from rest_framework import serializers
 
 from campusg.api.serializers import Looking, OpsFields
 from payments.models import Payment, PaymentStatus
+from payments.money_back import Payees
+from sagas.manual_views import ByHandSerializer
 
 
 class PaymentsLooking(Looking):
@@ -40,3 +42,9 @@ class ConfirmationSerializer(serializers.Serializer):
         allow_null=True,
         help_text="For Stripe.js `handleNextAction`; null when there is nothing to confirm.",
     )
+
+
+class PayeesSerializer(ByHandSerializer):
+    """What becomes of those who were not paid when a dispute was lost, and why."""
+
+    payees = serializers.ChoiceField(Payees.choices)

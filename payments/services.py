@@ -36,6 +36,7 @@ from payments.models import (
     Payment,
     PaymentStatus,
 )
+from payments.money_back import Refund
 from payments.operations import Call
 from sagas.engine import Again, Unknown, Waiting
 
@@ -202,11 +203,14 @@ def record_release(call: Call, reply: Reply) -> Mapping | Refused | Unknown | Ag
 
 
 def paid_by_card(*, order_id: UUID) -> int:
-    """What the order's card has paid and not got back, in minor units."""
+    """What the order's card has paid and not got back, in minor units; what did not reach it is the
+    customer's all the same."""
+    came_back = Refund.objects.filter(order_id=order_id, failed_at__isnull=False, was_sent=False)
     paid = Payment.objects.filter(order_id=order_id).values_list(
         "captured_amount", "refunded_amount"
     )
-    return sum(captured - refunded for captured, refunded in paid)
+    owed = sum(came_back.values_list("amount", flat=True))
+    return sum(captured - refunded for captured, refunded in paid) - owed
 
 
 def prepare_resolution(*, payment_id: UUID) -> Call | Refused | None:

@@ -11,6 +11,8 @@ urlpatterns = [
     path("payments/authorize", views.Authorize.as_view(), name="authorize-payment"),
     path("payments/release", views.Release.as_view(), name="release-payment"),
     path("payments/capture", views.Capture.as_view(), name="capture-payment"),
+    path("payments/repaid", views.Repaid.as_view(), name="repaid"),
+    path("payments/disputed", views.Disputed.as_view(), name="disputed"),
     path("stripe/webhook", webhook_views.Webhook.as_view(), name="stripe-webhook"),
     path(
         "stripe/webhook/connect",

@@ -1,6 +1,6 @@
 """Payments over HTTP: to look at, and to move by hand."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema
@@ -12,9 +12,16 @@ from campusg.api.permissions import sees_all
 from payments.gateway import client_secret
 from payments.learning import confirmation_of
 from payments.models import Payment
-from payments.serializers import ConfirmationSerializer, PaymentSerializer, PaymentsLooking
+from payments.serializers import (
+    ConfirmationSerializer,
+    PayeesSerializer,
+    PaymentSerializer,
+    PaymentsLooking,
+)
+from sagas.decide_disputed import decide_disputed
 from sagas.manual import authorize_payment, capture_payment, release_payment
 from sagas.manual_views import ByHand
+from sagas.repay_customer import repaid_otherwise
 
 
 def seen_by(user: Any) -> QuerySet[Payment]:
@@ -86,3 +93,18 @@ class Capture(ByHand):
     """Take the money held for a delivered order."""
 
     saga = capture_payment
+
+
+class Repaid(ByHand):
+    """Note that a customer whose refund failed was paid otherwise, and how."""
+
+    roles: ClassVar = {"POST": ("ops",)}
+    saga = repaid_otherwise
+
+
+class Disputed(ByHand):
+    """Say whether those who were not paid when a dispute was lost are paid all the same."""
+
+    roles: ClassVar = {"POST": ("ops",)}
+    serializer_class = PayeesSerializer
+    saga = decide_disputed

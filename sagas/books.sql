@@ -134,6 +134,12 @@ SELECT id AS payment_id, order_id, status, held AS intent, voided, captured, ref
            WHEN 'PARTLY_REFUNDED' THEN refunded NOT BETWEEN 1 AND captured - 1
            WHEN 'REFUNDED' THEN captured = 0 OR refunded <> captured
            WHEN 'WRITTEN_OFF' THEN held IS NULL OR captured > 0
+           WHEN 'REFUND_FAILED' THEN NOT EXISTS (
+               SELECT FROM payments_refund r
+                WHERE r.payment_id = known.id AND r.failed_at IS NOT NULL AND r.repaid_at IS NULL)
+           WHEN 'REPAID' THEN NOT EXISTS (
+               SELECT FROM payments_refund r
+                WHERE r.payment_id = known.id AND r.repaid_at IS NOT NULL)
            ELSE true
        END;
 
@@ -266,7 +272,13 @@ SELECT p.order_id, s.stands, coalesce(b.booked, 0) AS booked
        SELECT p.captured_amount - p.stripe_fee
               + coalesce(sum(CASE WHEN op.kind LIKE 'reverse\_%' THEN op.amount
                                   WHEN op.kind LIKE 'transfer\_%' OR op.kind = 'refund'
-                                  THEN -op.amount END), 0) AS stands
+                                  THEN -op.amount END), 0)
+              -- Refunds that came back, and what banks took for their customers.
+              + coalesce((SELECT sum(r.amount) FROM payments_refund r
+                           WHERE r.payment_id = p.id AND r.was_sent
+                             AND r.failed_at IS NOT NULL), 0)
+              - coalesce((SELECT sum(d.withdrawn - d.reinstated + d.fee) FROM payments_dispute d
+                           WHERE d.payment_id = p.id), 0) AS stands
          FROM payments_operation op
         WHERE op.payment_id = p.id AND op.state = 'succeeded') s
   LEFT JOIN (
@@ -415,7 +427,7 @@ SELECT DISTINCT o.id AS order_id, o.currency, x.what, x.currency AS other
 WITH by_hand AS (
     SELECT * FROM sagas_run
      WHERE saga IN ('authorize_payment', 'hold_escrow', 'capture_payment', 'release_escrow',
-                    'release_payment', 'cancel_escrow')
+                    'release_payment', 'cancel_escrow', 'decide_disputed', 'repaid_otherwise')
 )
 SELECT 'run' AS what, r.id::text, r.saga AS act
   FROM by_hand r
@@ -607,6 +619,61 @@ SELECT j.id AS journal_id, j.order_id, a.code, a.owner, e.side
    AND (a.owner IS DISTINCT FROM p.owner
         OR CASE e.side WHEN 'D' THEN a.code NOT IN ('restaurant_payable', 'runner_payable')
                        ELSE a.code <> 'payee_receivable' END);
+
+-- name: I42 disputed money is booked
+-- What banks took of an order and have not given back is receivable while they decide, and then lost,
+-- to the cent.
+SELECT order_id, coalesce(d.gone, 0) AS gone, coalesce(b.receivable, 0) AS receivable,
+       coalesce(b.lost, 0) AS lost
+  FROM (SELECT order_id, sum(withdrawn - reinstated) AS gone,
+               -- Won, it may still be on its way back.
+               bool_and(closed_at IS NOT NULL AND status <> 'won') AS is_lost
+          FROM payments_dispute GROUP BY order_id) d
+  FULL JOIN (
+       SELECT j.order_id,
+              sum(signed) FILTER (WHERE a.code = 'dispute_receivable') AS receivable,
+              -- What was not paid to payees made up for a part of it.
+              sum(signed) FILTER (WHERE a.code = 'dispute_losses' AND j.kind <> 'withheld') AS lost
+         FROM escrow_account a
+         JOIN escrow_entry e ON e.account_id = a.id
+         JOIN escrow_journal j ON j.id = e.journal_id
+        CROSS JOIN LATERAL (
+              SELECT CASE e.side WHEN 'D' THEN e.amount ELSE -e.amount END AS signed) s
+        WHERE a.code IN ('dispute_receivable', 'dispute_losses')
+        GROUP BY j.order_id) b USING (order_id)
+ WHERE coalesce(d.gone, 0) <> coalesce(b.receivable, 0) + coalesce(b.lost, 0)
+    OR (d.is_lost AND b.receivable <> 0);
+
+-- name: I43 disputed order pays nobody
+-- No payout was begun while its charge was disputed, nor after the dispute was lost unless a person
+-- said so.
+SELECT t.id AS operation_id, t.order_id, t.kind, t.sent_at, d.opened_at, d.closed_at, d.status
+  FROM payments_operation t
+  JOIN payments_dispute d ON d.payment_id = t.payment_id
+ WHERE t.kind LIKE 'transfer\_%' AND t.sent_at > d.opened_at AND d.payees <> 'paid'
+   AND (d.closed_at IS NULL OR t.sent_at < d.closed_at
+        OR (d.status <> 'won' AND d.withdrawn > d.reinstated));
+
+-- name: I44 failed refund is owed
+-- A customer is owed exactly the refunds that did not reach the card and were not paid otherwise, and
+-- a person was called, unless a run is still at work on the order.
+SELECT order_id, coalesce(r.failed, 0) AS failed, coalesce(b.owed, 0) AS owed
+  FROM (SELECT order_id, sum(amount) AS failed
+          FROM payments_refund WHERE failed_at IS NOT NULL AND repaid_at IS NULL
+         GROUP BY order_id) r
+  FULL JOIN (
+       SELECT a.order_id, sum(CASE e.side WHEN 'C' THEN e.amount ELSE -e.amount END) AS owed
+         FROM escrow_account a JOIN escrow_entry e ON e.account_id = a.id
+        WHERE a.code = 'customer_payable' GROUP BY a.order_id) b USING (order_id)
+ WHERE (coalesce(r.failed, 0) <> coalesce(b.owed, 0)
+        OR (r.failed > 0 AND NOT EXISTS (
+            SELECT FROM sagas_run n
+             WHERE n.saga = 'repay_customer' AND n.status = 'PARKED'
+               AND split_part(n.key, ':', 1) = order_id::text)))
+   AND NOT EXISTS (SELECT FROM sagas_run n
+                    WHERE split_part(n.key, ':', 1) = order_id::text
+                      AND (n.status IN ('RUNNING', 'WAITING', 'COMPENSATING')
+                           OR (n.status = 'PARKED' AND n.saga <> 'repay_customer')));
 
 -- name: E01 ended run is at rest
 -- A completed or compensated run has its end and no time to wake; a live one has no end.

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from orders.services import Who
 from sagas.engine import Saga, step
-from sagas.participants import escrow, orders, payments, payouts, scheduler
+from sagas.participants import escrow, orders, payments, payouts, repaying, scheduler
 
 
 class OrderCalledOff(TypedDict):
@@ -29,6 +29,7 @@ cancel_order = Saga(
     step(scheduler.stop_timers, compensate=scheduler.restore_timers),
     step(payments.settle, pivot=True),
     step(escrow.settle),
+    step(repaying.start_settled),
     step(payouts.start_what_is_due),
     step(orders.mark_cancelled, emits="order.cancelled"),
     given=OrderCalledOff,

@@ -1,7 +1,7 @@
 """Money moved by hand over HTTP: what `sagas.manual` has, one endpoint each; and the second
 person's agreement."""
 
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 from uuid import UUID
 
 from drf_spectacular.utils import OpenApiResponse, extend_schema
@@ -29,7 +29,7 @@ class ByHandSerializer(ReasonSerializer):
 class ByHand(generics.GenericAPIView):
     """For services and operators, each time with a reason that is kept with the run."""
 
-    roles = {"POST": ("ops", "service")}
+    roles: ClassVar[dict[str, tuple[str, ...]]] = {"POST": ("ops", "service")}
     problems = {"POST": {"404": "No such order."}}
     serializer_class = ByHandSerializer
     saga: Saga

@@ -9,7 +9,7 @@ WITH theirs AS (
      WHERE type NOT IN ('payout', 'payout_cancel', 'payout_failure')
      GROUP BY reference
 ), ours AS (
-    SELECT coalesce(op.stripe_id, 'journal ' || min(j.id)) AS reference,
+    SELECT coalesce(op.stripe_id, d.stripe_id, 'journal ' || min(j.id)) AS reference,
            min(e.currency) AS currency, min(j.order_id::text)::uuid AS order_id,
            sum(CASE e.side WHEN 'D' THEN e.amount ELSE -e.amount END) AS net,
            max(j.recorded_at) AS at
@@ -17,8 +17,10 @@ WITH theirs AS (
       JOIN escrow_entry e ON e.account_id = a.id
       JOIN escrow_journal j ON j.id = e.journal_id
       LEFT JOIN payments_operation op ON op.id = j.operation_id
+      LEFT JOIN payments_dispute d ON d.id = j.operation_id
      WHERE a.code = 'stripe_clearing'
-     GROUP BY op.stripe_id, CASE WHEN op.stripe_id IS NULL THEN j.id END
+     GROUP BY op.stripe_id, d.stripe_id,
+              CASE WHEN op.stripe_id IS NULL AND d.stripe_id IS NULL THEN j.id END
 ), compared AS (
     SELECT coalesce(t.reference, o.reference) AS reference,
            coalesce(o.order_id, t.order_id) AS order_id,

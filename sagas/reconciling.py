@@ -28,12 +28,15 @@ from payments.breaks import (
     note,
     resolve,
 )
-from payments.errors import StripeUnavailable
+from payments.errors import NotOurs, PaymentBusy, StripeUnavailable
 from payments.gateway import Outcome
+from sagas.participants import disputes, repaying
 
 log = logging.getLogger(__name__)
 
 _COMPARE = Path(__file__).with_name("reconciliation.sql").read_text()
+#: How the ids of disputes begin, today's and those of older ones.
+_DISPUTES = ("du_", "dp_")
 AGREES = "Found to agree at a later look."
 DAY = timedelta(days=1)
 
@@ -62,7 +65,7 @@ def reconcile(
     mirroring.mirror(since, until, tell)
     row.unexplained = mirroring.unexplained()
     compared = _compared(since, until)
-    if _read_missing(compared.findings):
+    if _read_missing(compared.findings) or _follow_unheard(compared.findings):
         compared = _compared(since, until)
     new = note(compared.findings)
     close_others(Layer.POSTED, compared.findings, AGREES)
@@ -153,6 +156,19 @@ def _read_missing(findings: Sequence[Finding]) -> bool:
     ]
     mirroring.keep(found)
     return bool(found)
+
+
+def _follow_unheard(findings: Sequence[Finding]) -> bool:
+    """What a bank took or sent back, and no event told us of, is followed as its event would be.
+    True when there was any."""
+    unheard = [one for one in findings if one.object_id.startswith(("re_", *_DISPUTES))]
+    for one in unheard:
+        with suppress(NotOurs, PaymentBusy):
+            if one.object_id.startswith(_DISPUTES):
+                disputes.adopt_dispute(one.object_id)
+            else:
+                repaying.follow_refund(one.object_id)
+    return bool(unheard)
 
 
 def _note_holds(findings: Sequence[Finding]) -> list[Break]:

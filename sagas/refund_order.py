@@ -1,15 +1,15 @@
 """Refund order: an operator gives a completed order's customer all their money back.
 
 Payees who have been paid pay it back first, if their accounts still hold it; what they can't pay
-back they owe us. The customer gets their money all the same. From the first reversal on there is
-only forward.
+back they owe us. The customer gets their money all the same; if it does not reach the card, by a
+run of its own (`repay_customer`). From the first reversal on there is only forward.
 """
 
 from typing import TypedDict
 from uuid import UUID
 
 from sagas.engine import Saga, step
-from sagas.participants import escrow, payments, payouts
+from sagas.participants import escrow, payments, payouts, repaying
 
 
 class OrderToRefund(TypedDict):
@@ -29,6 +29,7 @@ refund_order = Saga(
     step(payouts.end_waiting),
     step(payments.refund, emits="payment.refunded"),
     step(escrow.refund, emits="escrow.refunded"),
+    step(repaying.start),
     given=OrderToRefund,
     promise=escrow.given_back,
     stake="refund_due",

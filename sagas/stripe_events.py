@@ -20,6 +20,7 @@ from payments.errors import NotOurs
 from payments.stripe_events import TRIES, EventState, StripeEvent
 from payments.webhooks import FOLLOW, hint
 from sagas.engine.starting import announce
+from sagas.participants import disputes, repaying
 from sagas.payees import check_account
 from scheduler import services as scheduler
 
@@ -71,7 +72,14 @@ def _done(event: StripeEvent) -> str:
         return _account(event)
     if event.object_type in following.OURS:
         note = following.follow(event)
-        return f"{note}; {_hold(event)}" if event.type in lapsing.ENDED else note
+        if event.type in lapsing.ENDED:
+            return f"{note}; {_hold(event)}"
+        refunded = event.object_type == "refund"
+        return f"{note}; {repaying.follow_refund(event.object_id)}" if refunded else note
+    if event.object_type == "dispute":
+        return disputes.follow_dispute(following.payment_of_event(event), event.object_id)
+    if event.object_type == "radar.early_fraud_warning":
+        return disputes.follow_warning(following.payment_of_event(event), event.object_id)
     if event.object_type == "balance":
         return f"{announce('balance.available')} runs woken"
     return "nothing hangs on it"

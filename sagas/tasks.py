@@ -4,6 +4,7 @@ from sagas.accept_order import accept_order
 from sagas.cancel_order import cancel_order
 from sagas.complete_order import complete_order
 from sagas.create_order import create_order
+from sagas.decide_disputed import decide_disputed
 from sagas.end_overdue import end_overdue
 from sagas.engine.tasks import on_fail, register, sweep
 from sagas.manual import BY_HAND
@@ -13,6 +14,7 @@ from sagas.purging import purge
 from sagas.reconciling import look_at_open_task, reconcile_yesterday
 from sagas.refund_order import refund_order
 from sagas.release_runner import release_runner
+from sagas.repay_customer import repaid_otherwise, repay_customer
 from sagas.settle_claim import settle_claim
 from sagas.stripe_events import backfill, follow_due
 from sagas.upkeep import set_missing_timers
@@ -27,6 +29,9 @@ SAGAS = (
     end_overdue,
     refund_order,
     settle_claim,
+    decide_disputed,
+    repay_customer,
+    repaid_otherwise,
     *BY_HAND,
 )
 

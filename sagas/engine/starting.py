@@ -93,15 +93,22 @@ def announce(name: str) -> int:
 def conclude(saga: str, key: str, why: str) -> bool:
     """End the run that is parked only because its promise did not hold, if it holds by now."""
     with transaction.atomic():
-        parked = Run.objects.filter(saga=saga, key=key, status=RunStatus.PARKED).first()
-        run = store.lock_run(parked.pk) if parked else None
-        table = Saga.registry[saga]
-        if run is None or run.status != RunStatus.PARKED or run.fingerprint != table.fingerprint:
-            return False
-        if run.position <= table.length:
+        run, table = _parked(saga, key)
+        if run is None or run.position <= table.length:
             return False
         hands.resume(run, table, hands.Told(why))
         return run.status == RunStatus.COMPLETED
+
+
+def take_up(saga: str, key: str, why: str) -> bool:
+    """Let a parked run go on where it stands, because what it was parked for has changed."""
+    with transaction.atomic():
+        run, table = _parked(saga, key)
+        if run is None:
+            return False
+        hands.resume(run, table, hands.Told(why))
+        publish_after_commit(run)
+        return True
 
 
 def compensate(run_id: UUID, reason: str) -> Run:
@@ -117,6 +124,16 @@ def compensate(run_id: UUID, reason: str) -> Run:
         progress.begin_compensation(run, saga, reason)
         publish_after_commit(run)
         return run
+
+
+def _parked(saga: str, key: str) -> tuple[Run | None, Saga]:
+    """The parked run, locked, if there is one that this code's table can go on with."""
+    table = Saga.registry[saga]
+    parked = Run.objects.filter(saga=saga, key=key, status=RunStatus.PARKED).first()
+    run = store.lock_run(parked.pk) if parked else None
+    if run is None or run.status != RunStatus.PARKED or run.fingerprint != table.fingerprint:
+        return None, table
+    return run, table
 
 
 def _insert(saga: Saga, key: str, facts: dict[str, Any]) -> tuple[Run, bool]:

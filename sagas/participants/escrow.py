@@ -94,6 +94,7 @@ def settle(
     platform_due: int,
     captured: int,
     refunded: int,
+    refund_failed: bool,
     stripe_fee: int,
     settlement_operation_id: UUID,
 ) -> Released:
@@ -120,7 +121,8 @@ def settle(
             delivery=delivery_fee - delivery_due,
             platform=platform_fee - platform_due,
         )
-        services.refund_done(order_id=order_id, operation_id=settlement_operation_id)
+        if not refund_failed:
+            services.refund_done(order_id=order_id, operation_id=settlement_operation_id)
     return services.release(
         order_id=order_id, restaurant_id=restaurant_id, runner_id=runner_id_before
     )
@@ -196,8 +198,10 @@ def refund(
     platform_paid: int,
     refunded: int,
     refund_operation_id: UUID,
+    refund_failed: bool,
 ) -> None:
-    """Book what went back to the customer: from what we owe the payees, or else they owe it."""
+    """Book what went back to the customer, or is to: from what we owe the payees, or else they owe
+    it."""
     services.refund(
         order_id=order_id,
         amount=refunded,
@@ -206,7 +210,8 @@ def refund(
         delivery=delivery_paid,
         platform=platform_paid,
     )
-    services.refund_done(order_id=order_id, operation_id=refund_operation_id)
+    if not refund_failed:
+        services.refund_done(order_id=order_id, operation_id=refund_operation_id)
 
 
 def settled(*, order_id: UUID, total: int, completed: bool) -> int:
@@ -277,5 +282,6 @@ def _refused_in_part(amount: str, due: int) -> Unkept:
 
 
 def given_back(*, order_id: UUID, completed: bool) -> int:
-    """Completed: the card has all its money back. Compensated: it has paid as before."""
+    """Completed: the card has all its money back, or the customer is owed it. Compensated: it has
+    paid as before."""
     return paid_by_card(order_id=order_id) if completed else 0

@@ -17,6 +17,7 @@ from payments.errors import (
     OperatorNeeded,
     PaymentBusy,
     PaymentDeclined,
+    PaymentDisputed,
     PaymentNotConfirmed,
     PaymentUnanswered,
     PayoutOff,
@@ -143,6 +144,9 @@ def transfer(
     *, order_id: UUID, leg: str, owner: UUID, payee_id: UUID, amount: int
 ) -> Call | Transferred | Refused | Waiting:
     """Pay one leg to its payee's account, without what they owe us, or wait until that can be."""
+    disputed = payouts.wait_for_verdict(order_id=order_id, leg=Leg(leg), amount=amount)
+    if disputed is not None:
+        return disputed
     try:
         account = payee_of(user_id=payee_id)
     except AccountGone as gone:
@@ -167,7 +171,7 @@ class Refunding(TypedDict):
     refund_due: int
 
 
-@participant(refuses=(NothingHeld, NothingToRefund, PaymentBusy))
+@participant(refuses=(NothingHeld, NothingToRefund, PaymentBusy, PaymentDisputed))
 def begin_refund(*, order_id: UUID) -> Refunding:
     """Pay nothing more on: the money goes back."""
     return {"refund_due": refunds.begin_refund(order_id=order_id)}

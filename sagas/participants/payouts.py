@@ -5,7 +5,7 @@ from uuid import UUID
 
 from orders.services import owner_of
 from sagas.engine import participant
-from sagas.engine.starting import enqueue_many, signal
+from sagas.engine.starting import enqueue_many, signal, take_up
 from sagas.models import Run, RunStatus
 
 
@@ -71,6 +71,13 @@ def end_waiting(*, order_id: UUID) -> None:
     waiting = Run.objects.filter(saga="pay_out", key__in=keys, status=RunStatus.WAITING)
     for run_id, waits_for in waiting.values_list("id", "waits_for"):
         signal(run_id, waits_for)
+
+
+@participant()
+def take_up_frozen(*, order_id: UUID) -> None:
+    """Wake the payouts that a lost dispute froze: what becomes of them is decided."""
+    for leg in ("restaurant", "runner"):
+        take_up("pay_out", f"{order_id}:{leg}", "It is decided what becomes of the payees.")
 
 
 def _start(

@@ -60,6 +60,8 @@ hold            GET     401    200      404    404    404    404     404    200 
 authorize-payment POST  401    403      403    403    403    403     403    202  202
 release-payment POST    401    403      403    403    403    403     403    202  202
 capture-payment POST    401    403      403    403    403    403     403    202  202
+repaid          POST    401    403      403    403    403    403     403    409  403
+disputed        POST    401    403      403    403    403    403     403    409  403
 approvals       POST    401    403      403    403    403    403     403    201  403
 hold-escrow     POST    401    403      403    403    403    403     403    409  409
 release-escrow  POST    401    403      403    403    403    403     403    409  409
@@ -102,7 +104,8 @@ BODIES = {
     **dict.fromkeys(
         ("authorize-payment", "release-payment", "hold-escrow", "cancel-escrow"), by_hand("begun")
     ),
-    **dict.fromkeys(("capture-payment", "release-escrow"), by_hand("complete")),
+    **dict.fromkeys(("capture-payment", "release-escrow", "repaid"), by_hand("complete")),
+    "disputed": lambda world, who: by_hand("complete")(world, who) | {"payees": "paid"},
     "approvals": lambda world, who: by_hand("complete")(world, who) | {"move": "capture_payment"},
     "schedule": lambda world, who: {
         "event_type": "ESCROW_TIMEOUT",

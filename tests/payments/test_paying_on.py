@@ -108,7 +108,9 @@ def test_a_refund_of_a_part_leaves_the_rest_and_of_all_ends_what_waited() -> Non
     payouts.wait_for_account(order_id=order_id, leg=Leg.RUNNER, amount=399, why="no account")
     call = a_call(refunds.prepare_refund(order_id=order_id, amount=500))
     known = refunds.record_refund(call, MADE)
-    assert known == {"refunded": 500, "refund_operation_id": call.operation_id}
+    assert known == {
+        "refunded": 500, "refund_operation_id": call.operation_id, "refund_failed": False,
+    }  # fmt: skip
     one = payment(order_id)
     assert (one.status, one.refunded_amount) == ("PARTLY_REFUNDED", 500)
     assert dated(one) == {"authorized_at", "captured_at", "refunded_at"}

@@ -14,10 +14,17 @@ from escrow import services as escrow
 from orders.states import edges
 from payments import services as payments
 from sagas import books
+from sagas.decide_disputed import decide_disputed
 from sagas.manual import BY_HAND
 from sagas.models import Run, RunStatus
+from sagas.repay_customer import repaid_otherwise
 from tests.factories import an_order
-from tests.sagas import plantings, plantings_late, plantings_settled  # noqa: F401  (each registers its own)
+from tests.sagas import (  # noqa: F401  (each registers its own)
+    plantings,
+    plantings_disputed,
+    plantings_late,
+    plantings_settled,
+)
 from tests.sagas.orders_at_rest import (
     a_cancelled_order,
     a_completed_order,
@@ -115,7 +122,8 @@ def test_the_acts_by_hand_in_the_sql_are_those_of_the_code() -> None:
     (by_hand,) = [i for i in books.invariants() if i.name.startswith("I29")]
     listed = re.search(r"saga IN \((.*?)\)", by_hand.sql, re.DOTALL)
     assert listed
-    assert set(re.findall(r"'(\w+)'", listed[1])) == {saga.name for saga in BY_HAND}
+    acts = {saga.name for saga in (*BY_HAND, decide_disputed, repaid_otherwise)}
+    assert set(re.findall(r"'(\w+)'", listed[1])) == acts
 
 
 def test_all_thirty_two_of_the_reference_are_asked() -> None:
