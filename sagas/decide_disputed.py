@@ -17,7 +17,7 @@ class PayeesDecided(MoneyByHand):
 
 decide_disputed = Saga(
     "decide_disputed",
-    step(disputes.decide),
+    step(disputes.decide, pivot=True),
     step(disputes.withhold, emits="payout.withheld"),
     step(payouts.take_up_frozen),
     given=PayeesDecided,

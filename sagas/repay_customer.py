@@ -23,7 +23,7 @@ class RefundFailed(TypedDict):
 
 repay_customer = Saga(
     "repay_customer",
-    step(repaying.owe_again),
+    step(repaying.owe_again, pivot=True),
     given=RefundFailed,
     promise=repaying.is_repaid,
     stake="amount",
@@ -31,7 +31,7 @@ repay_customer = Saga(
 
 repaid_otherwise = Saga(
     "repaid_otherwise",
-    step(repaying.mark, emits="payment.repaid"),
+    step(repaying.mark, pivot=True, emits="payment.repaid"),
     step(repaying.book),
     step(repaying.close),
     given=MoneyByHand,

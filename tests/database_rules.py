@@ -184,7 +184,33 @@ OTHERS = [
     Rule("sagas_action", "action_has_a_reason", "nobody acts without a reason",
          (copied("sagas_action", id=NEW, reason=""),)),
 ]  # fmt: skip
-RULES = [*ACCOUNTS, *JOURNALS, *HOLDS, *ORDERS, *OTHERS]
+NOBODY = "who decides is known, and why"
+MONEY_BACK = [
+    *(rule for table in ("payments_dispute", "payments_refund")
+      for rule in (never_deleted(table), never_truncated(table))),
+    Rule("payments_dispute", "payments_dispute_stripe_id_key", "a dispute is noted once",
+         (copied("payments_dispute", id=uuid4()),)),
+    Rule("payments_dispute", "dispute_status_known", "a status is one of Stripe's",
+         (changed("payments_dispute", "status = 'else'"),),
+         ("payments_dispute.dispute_closed_has_time",)),
+    Rule("payments_dispute", "dispute_closed_has_time", "what is decided has its time",
+         (changed("payments_dispute", "closed_at = now()"),
+          changed("payments_dispute", "status = 'lost'"))),
+    Rule("payments_dispute", "payments_dispute_version_check", "a version counts from nought",
+         (changed("payments_dispute", "version = -1"),)),
+    Rule("payments_dispute", "dispute_payees_decided_by_somebody_for_a_reason", NOBODY,
+         (changed("payments_dispute", "payees = 'paid'"),)),
+    Rule("payments_refund", "payments_refund_stripe_id_key", "a refund is noted once",
+         (copied("payments_refund", id=uuid4()),),
+         ("payments_refund.payments_refund_operation_id_key",)),
+    Rule("payments_refund", "payments_refund_operation_id_key", "a call makes one refund",
+         (copied("payments_refund", id=uuid4(), stripe_id="re_2"),)),
+    Rule("payments_refund", "refund_status_known", "a status is one of Stripe's",
+         (changed("payments_refund", "status = 'else'"),)),
+    Rule("payments_refund", "refund_repaid_by_somebody_for_a_reason", NOBODY,
+         (changed("payments_refund", "repaid_at = now()"),)),
+]  # fmt: skip
+RULES = [*ACCOUNTS, *JOURNALS, *HOLDS, *ORDERS, *MONEY_BACK, *OTHERS]
 
 _HEAD = """\
 # Rules that the database keeps

@@ -15,10 +15,12 @@ from events.models import OutboxEvent
 from notifications.models import Notification
 from orders.models import Rating
 from payments.breaks import Break
+from payments.models import Dispute, Operation, Payment, Refund
 from sagas.models import Action
 from tests.database_rules import RULES, Rule, page
 from tests.escrow.books import terms
 from tests.factories import a_person, an_order
+from tests.sagas.orders_at_rest import authorized
 from users.models import Role
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
@@ -30,6 +32,9 @@ def rows(db: None) -> dict[str, str]:
     """One row of each table, as a condition that finds it."""
     order = an_order()
     hold(**terms(order_id=order.id))
+    authorized(order)
+    payment = Payment.objects.get(order_id=order.id)
+    money = {"payment": payment, "order_id": order.id, "amount": 1772, "currency": "USD"}
     told = OutboxEvent.objects.filter(aggregateid=order.id)
     person = a_person(Role.CUSTOMER)
     found = {
@@ -46,6 +51,14 @@ def rows(db: None) -> dict[str, str]:
         "notifications_notification": Notification.objects.create(
             person=person, role="customer", event_id=new_id(), order_id=order.id,
             type="order.created", title="Ordered", body="The kitchen knows.",
+        ),
+        "payments_dispute": Dispute.objects.create(
+            stripe_id="du_1", reason="fraudulent", status="needs_response", refundable=False,
+            **money,
+        ),
+        "payments_refund": Refund.objects.create(
+            stripe_id="re_1", operation=Operation.objects.get(order_id=order.id), status="pending",
+            **money,
         ),
         "payments_break": Break.objects.create(
             layer="stripe", kind="orphan", object_id="ch_1", ours="-", theirs="1", amount=1,

@@ -16,14 +16,17 @@ from campusg.ids import new_id
 from devstack.crashtest.driver import Driver
 from orders import services as orders
 from orders.states import OrderStatus
+from payments.money_back import Refund
 from sagas.engine.definition import Saga
 from sagas.engine.starting import enqueue, start
 from sagas.models import Run
+from sagas.participants import disputes, repaying
 
 S = OrderStatus
-FAULTS = f"{settings.STRIPE_API_BASE}/_sandbox/faults"
+SANDBOX = f"{settings.STRIPE_API_BASE}/_sandbox"
+FAULTS = f"{SANDBOX}/faults"
 #: Sagas whose runs another saga has left there: no request starts them.
-LEFT = ("pay_out", "settle_claim")
+LEFT = ("pay_out", "settle_claim", "repay_customer")
 
 
 @dataclass(frozen=True)
@@ -99,9 +102,10 @@ class Campus:
         """A saga about an order that is there."""
         return Scene(order_id, saga, f"{order_id}{key}", {"order_id": order_id, **facts})
 
-    def by_hand(self, order_id: UUID, saga: str) -> Scene:
+    def by_hand(self, order_id: UUID, saga: str, **facts: Any) -> Scene:
         """Money moved by an operator."""
-        return self.of(order_id, saga, move=saga, by_user_id=self.ops, reason="crash test")
+        facts = {"move": saga, "by_user_id": self.ops, "reason": "crash test", **facts}
+        return self.of(order_id, saga, **facts)
 
     def owed(self) -> Scene:
         """A payout that is due: complete_order has put its run there."""
@@ -114,8 +118,35 @@ class Campus:
             "kind": "decline_capture",
             "match": {"metadata": {"order_id": str(order_id)}},
         }
-        requests.post(FAULTS, json=fault, timeout=10).raise_for_status()
+        _sandbox("faults", **fault)
         return self._left_by_completing(order_id, "settle_claim")
+
+    def unrefunded(self) -> Scene:
+        """A refund that failed after it had succeeded: its run owes it, and nobody has begun it."""
+        order_id = self.brought_to(S.COMPLETED)
+        self._lived(self.of(order_id, "refund_order", reason="crash test"))
+        refund = Refund.objects.get(order_id=order_id)
+        _sandbox(f"refunds/{refund.stripe_id}", status="failed")
+        repaying.follow_refund(refund.stripe_id)
+        self.driver.lose()
+        key = f"{order_id}:{refund.operation_id}"
+        run_id = Run.objects.get(saga="repay_customer", key=key).pk
+        return Scene(order_id, "repay_customer", key, {}, run_id)
+
+    def repaid(self) -> Scene:
+        """The same, once it is owed: an operator has paid it otherwise."""
+        order_id = self._lived(self.unrefunded())
+        return self.by_hand(order_id, "repaid_otherwise")
+
+    def lost(self) -> Scene:
+        """A completed order whose dispute was lost before its payees were paid."""
+        order_id = self.brought_to(S.COMPLETED)
+        charge = Run.objects.get(saga="complete_order", key=str(order_id)).facts["charge"]
+        dispute = _sandbox(f"charge_back/{charge}")["id"]
+        _sandbox(f"disputes/{dispute}", status="lost")
+        disputes.adopt_dispute(dispute)
+        self._payouts(order_id)
+        return self.by_hand(order_id, "decide_disputed", payees="unpaid")
 
     def _left_by_completing(self, order_id: UUID, saga: str, key: str = "") -> Scene:
         """A run that complete_order has put there, and that nobody has begun."""
@@ -127,9 +158,7 @@ class Campus:
     def paid_out(self) -> UUID:
         """A completed order whose payees have their money."""
         order_id = self.brought_to(S.COMPLETED)
-        payouts = Run.objects.filter(saga="pay_out", key__startswith=str(order_id))
-        for run_id in payouts.values_list("id", flat=True):
-            self.driver.deliver(run_id)
+        self._payouts(order_id)
         return order_id
 
     def captured(self) -> UUID:
@@ -158,10 +187,22 @@ class Campus:
         for saga in ("release_payment", "cancel_escrow"):
             self._lived(self.by_hand(order_id, saga))
 
+    def _payouts(self, order_id: UUID) -> None:
+        payouts = Run.objects.filter(saga="pay_out", key__startswith=str(order_id))
+        for run_id in payouts.values_list("id", flat=True):
+            self.driver.deliver(run_id)
+
     def _lived(self, scene: Scene) -> UUID:
         self.driver.deliver(scene.begin())
         self.driver.catch_up()
         return scene.order_id
+
+
+def _sandbox(path: str, **said: Any) -> Any:
+    """Have banks and account owners do something."""
+    reply = requests.post(f"{SANDBOX}/{path}", json=said, timeout=10)
+    reply.raise_for_status()
+    return reply.json()
 
 
 #: By name; a saga may have several. Every saga has one at least: a test sees to it.
@@ -186,6 +227,9 @@ SCENES: dict[str, Callable[[Campus], Scene]] = {
     ),
     "pay_out": lambda c: c.owed(),
     "settle_claim": lambda c: c.unpaid(),
+    "decide_disputed": lambda c: c.lost(),
+    "repay_customer": lambda c: c.unrefunded(),
+    "repaid_otherwise": lambda c: c.repaid(),
     "end_overdue": lambda c: c.of(c.brought_to(S.DELIVERED), "end_overdue", reason="crash test"),
     "authorize_payment": lambda c: c.by_hand(c.unheld(), "authorize_payment"),
     "hold_escrow": lambda c: c.by_hand(c.authorized(), "hold_escrow"),
