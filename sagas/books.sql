@@ -247,10 +247,11 @@ SELECT op.id AS operation_id, op.order_id, op.kind, op.state, op.amount, count(j
                              WHEN 'refund' THEN 'refund_done'
                              WHEN 'transfer_restaurant' THEN 'pay_out'
                              WHEN 'transfer_runner' THEN 'pay_out' ELSE 'reverse_payout' END
-  LEFT JOIN LATERAL (
-       SELECT max(e.amount) AS amount
-         FROM escrow_entry e JOIN escrow_account a ON a.id = e.account_id
-        WHERE e.journal_id = j.id AND a.code = 'stripe_clearing') b ON true
+  LEFT JOIN (
+       SELECT e.journal_id, max(e.amount) AS amount
+         FROM escrow_account a JOIN escrow_entry e ON e.account_id = a.id
+        WHERE a.code = 'stripe_clearing'
+        GROUP BY e.journal_id) b ON b.journal_id = j.id
  WHERE op.kind NOT IN ('authorize', 'void') AND op.state IN ('succeeded', 'failed')
  GROUP BY op.id
 HAVING CASE
