@@ -1,6 +1,6 @@
 # CampusG. `make demo` shows it, `make test` proves it; both install what they need into .venv.
 .DEFAULT_GOAL := help
-.PHONY: help demo up test test-stripe races chaos-events check bench lock clean crashtest soak chaos event-orders mutants
+.PHONY: help demo up test test-stripe races chaos-events check bench lock clean crashtest soak chaos event-orders mutants model
 
 PYTHON ?= python3
 VENV := .venv
@@ -32,6 +32,10 @@ races: $(READY)  ## Every race 200 times over, where `make test` runs 20 rounds.
 
 event-orders: $(READY)  ## 500 lives of an order, Stripe's events in any order, any number of times, replies lost.
 	@EVENT_ORDERS=500 $(BIN)/python -m pytest tests/sagas/test_event_orders.py -q --timeout 3600 $(ARGS)
+
+model: $(READY)  ## 300 lives of an order as Hypothesis draws them: crashes, zombies, old messages, hands.
+	@MODEL_LIVES=$(or $(MODEL_LIVES),300) MODEL_SEED=$(or $(MODEL_SEED),1) \
+	  $(BIN)/python -m pytest tests/sagas/test_model.py -q --timeout 7200 $(ARGS)
 
 chaos-events: $(READY)  ## Kill relay and consumer every 2 s through the events of 5 000 orders, then count.
 	@CHAOS_ORDERS=5000 CHAOS_EVERY=2 $(BIN)/python -m pytest tests/events/test_chaos.py -q $(ARGS)

@@ -90,9 +90,10 @@ def create(
 ) -> PlacedOrder:
     """Place an order as PENDING, at the menu's prices; record `order.pending_payment`.
 
-    Placing the same order again changes nothing and returns the same. Raises EmptyOrder,
-    TooManyItems, UnknownRestaurant, UnknownMenuItem, RestaurantClosed, ItemUnavailable,
-    TooManyOpenOrders, and DifferentOrder if the id is taken by an order with other content.
+    Placing the same order again, until its money is held, changes nothing and returns the same.
+    Raises EmptyOrder, TooManyItems, UnknownRestaurant, UnknownMenuItem, RestaurantClosed,
+    ItemUnavailable, TooManyOpenOrders, DifferentOrder if the id is taken by an order with other
+    content, and OrderMoved if by one that has come further.
     """
     wanted = _quantities(items)
     # Two orders counted at once would both find room for one more.
@@ -221,6 +222,9 @@ def _placed_before(
     before = (order.customer_id, order.restaurant_id, order.delivery_location, lines)
     if before != (customer_id, restaurant_id, delivery_location, wanted):
         raise errors.DifferentOrder(f"Order {order_id} exists and differs.", field="order_id")
+    if order.status not in UNPAID:
+        # Whoever began anew would end by undoing what the order has come to since.
+        raise errors.OrderMoved(f"Order {order_id} was placed before: it is {order.status}.")
     return _facts(order)
 
 

@@ -677,10 +677,10 @@ SELECT order_id, coalesce(r.failed, 0) AS failed, coalesce(b.owed, 0) AS owed
                            OR (n.status = 'PARKED' AND n.saga <> 'repay_customer')));
 
 -- name: E01 ended run is at rest
--- A completed or compensated run has its end and no time to wake; a live one has no end.
+-- A run that is over, by a person's hand too, has its end and no time to wake; a live one has no end.
 SELECT id AS run_id, saga, status, wake_at, lease_until, ended_at
   FROM sagas_run
- WHERE CASE WHEN status IN ('COMPLETED', 'COMPENSATED')
+ WHERE CASE WHEN status IN ('COMPLETED', 'COMPENSATED', 'TERMINATED')
             THEN ended_at IS NULL OR wake_at IS NOT NULL OR lease_until IS NOT NULL
             ELSE ended_at IS NOT NULL
        END;

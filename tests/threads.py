@@ -51,6 +51,11 @@ class Second:
         self._result: Any = None
         self._thread = Thread(target=self._do)
 
+    @property
+    def came(self) -> bool:
+        """Whether it has begun."""
+        return self._thread.ident is not None
+
     def comes_and_waits_for_me(self) -> None:
         """It begins, and comes as far as a lock of mine."""
         self._thread.start()

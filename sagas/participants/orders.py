@@ -32,6 +32,7 @@ from users.services import payee_of
         errors.ItemUnavailable,
         errors.TooManyOpenOrders,
         errors.DifferentOrder,
+        errors.OrderMoved,
         errors.RestaurantUnpaid,
     )
 )

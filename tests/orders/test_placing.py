@@ -79,6 +79,14 @@ def test_placing_the_same_again_changes_nothing(order):
 
 
 @pytest.mark.django_db
+def test_an_order_that_has_come_further_is_not_placed_again(order):
+    create(**order)
+    mark_created(order_id=order["order_id"])
+    with pytest.raises(errors.OrderMoved):
+        create(**order)
+
+
+@pytest.mark.django_db
 @pytest.mark.parametrize("difference", ["items", "customer_id", "delivery_location"])
 def test_an_order_id_stands_for_one_order_only(order, difference):
     create(**order)

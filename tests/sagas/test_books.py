@@ -158,7 +158,7 @@ def test_the_command_tells_the_rows_and_fails_until_they_are_mended(
             call_command("verify_books", "--only", "E01", "--json")
         (machines,) = json.loads(capsys.readouterr().out)
         assert (machines["name"], machines["count"]) == ("E01 ended run is at rest", 22)
-        assert told.startswith("E01 ended run is at rest: 22 rows\n  A completed or compensated")
+        assert told.startswith("E01 ended run is at rest: 22 rows\n  A run that is over")
         assert told.count("run_id=") == books.ROWS_SHOWN
         assert "… and 2 more" in told
         assert told.endswith("1 violation\n")

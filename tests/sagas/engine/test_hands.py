@@ -188,6 +188,7 @@ def test_facts_are_edited_only_while_the_run_stands_still(toy: NewToy, no_worker
     assert one.run.facts["learnt"] == 7
 
 
+@pytest.mark.usefixtures("books")
 def test_a_run_is_ended_only_if_the_money_is_in_place(toy: NewToy, worker: Worker) -> None:
     one = parked(toy, toys.local_saga, difference="7")
     with pytest.raises(NotNow, match="out of place"):
