@@ -1,0 +1,279 @@
+"""Messages of a run: which may act, what a chain carries, and what becomes of those that fail."""
+
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from types import SimpleNamespace
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from celery import current_app
+from celery.exceptions import Ignore
+from django.db import OperationalError, connection
+from django.db.models.functions import Now
+from kombu.exceptions import OperationalError as BrokerGone
+
+from campusg.points import Point, listen
+from sagas.engine import publishing, store, sweeping, tasks
+from sagas.engine.admission import (
+    STOP,
+    Message,
+    Outcome,
+    Then,
+    Verdict,
+    admit,
+    answer,
+)
+from sagas.engine.progress import GRACE
+from sagas.engine.publishing import StepRefused, publish, queue_length, trim
+from sagas.models import Pause, Run, RunStatus
+from tests.conftest import forget_messages
+from tests.sagas.engine import toys
+from tests.sagas.engine.conftest import Toy
+from tests.sagas.messages import carry
+
+pytestmark = pytest.mark.usefixtures("no_worker")
+NewToy = Callable[..., Toy]
+S = RunStatus
+
+
+@pytest.fixture
+def sent() -> Iterator[Callable[[], list[tuple[str, str]]]]:
+    """Which points were reached of which run, with an empty broker to begin with."""
+    seen: list[tuple[str, UUID]] = []
+    listen(lambda point, run_id: seen.append((point, run_id)))
+    yield lambda: [(point, str(run_id)) for point, run_id in seen]
+    listen(None)
+
+
+def change(toy: Toy, **fields: Any) -> Run:
+    Run.objects.filter(pk=toy.id).update(**fields)
+    return toy.run
+
+
+def admitted(toy: Toy, position: int = 1, epoch: int = 1) -> Verdict:
+    run = store.lock_run(toy.id)
+    return admit(run, Message(toy.id, position, epoch))
+
+
+# Admission.
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("fields", "position", "epoch", "verdict"),
+    [
+        ({}, 1, 1, Verdict.RUN),
+        ({}, 2, 1, Verdict.STALE),
+        ({}, 1, 2, Verdict.STALE),
+        ({"epoch": 2}, 1, 1, Verdict.STALE),
+        ({"position": 2}, 1, 1, Verdict.ALREADY),
+        ({"position": 3}, 1, 1, Verdict.STALE),
+        ({"status": S.COMPENSATING, "position": 2}, 3, 1, Verdict.ALREADY),
+        ({"status": S.COMPENSATING, "position": 3}, 2, 1, Verdict.STALE),
+        ({"status": S.COMPENSATING, "position": 3}, 3, 1, Verdict.RUN),
+        ({"status": S.WAITING}, 1, 1, Verdict.RUN),
+        ({"status": S.PARKED, "wake_at": None}, 1, 1, Verdict.STALE),
+        ({"status": S.COMPLETED, "wake_at": None, "ended_at": Now()}, 1, 1, Verdict.STALE),
+        ({"paused": Pause.RUN}, 1, 1, Verdict.STALE),
+        ({"not_before": Now() + timedelta(hours=1)}, 1, 1, Verdict.STALE),
+        ({"not_before": Now() - timedelta(hours=1)}, 1, 1, Verdict.RUN),
+        ({"lease_until": Now() + timedelta(hours=1)}, 1, 1, Verdict.STALE),
+        ({"lease_until": Now() - timedelta(hours=1)}, 1, 1, Verdict.RUN),
+    ],
+)
+def test_a_message_acts_only_where_its_run_stands(
+    toy: NewToy, fields: dict[str, Any], position: int, epoch: int, verdict: Verdict
+) -> None:
+    one = toy(toys.local_saga)
+    change(one, **fields)
+    assert admitted(one, position, epoch) is verdict
+
+
+@pytest.mark.django_db
+def test_a_waiting_run_whose_message_acts_waits_no_longer(toy: NewToy) -> None:
+    one = toy(toys.local_saga)
+    change(one, status=S.WAITING)
+    run = store.lock_run(one.id)
+    assert run is not None
+    assert admit(run, Message(one.id, 1, 1)) is Verdict.RUN
+    assert run.status == S.RUNNING
+    assert admit(None, Message(uuid4(), 1, 1)) is Verdict.STALE
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [({"fingerprint": "older"}, "under older, this code has"), ({"saga": "gone"}, "no such saga")],
+)
+def test_a_run_of_another_table_is_left_for_half_a_minute(
+    toy: NewToy, fields: dict[str, str], said: str
+) -> None:
+    one = toy(toys.local_saga)
+    before = change(one, **fields)
+    assert admitted(one) is Verdict.STALE
+    run = one.run
+    assert said in run.reason
+    assert run.wake_at == run.not_before != before.wake_at
+    left = Run.objects.filter(
+        pk=one.id, wake_at__gt=Now() + timedelta(seconds=25),
+        wake_at__lt=Now() + timedelta(seconds=31),
+    )  # fmt: skip
+    assert left.exists()
+    assert one.effects() == []
+
+
+def test_a_message_that_may_not_act_publishes_what_follows_or_nothing(toy: NewToy) -> None:
+    run = change(toy(toys.local_saga), position=3)
+    assert answer(Verdict.ALREADY, run) == Outcome(Then.GO_ON, 3, "")
+    assert answer(Verdict.STALE, run) == answer(Verdict.ALREADY, None) == STOP
+    assert Outcome(Then.STOP, 0, "") == STOP
+
+
+# Chains.
+
+
+def test_what_is_published_is_the_rest_of_the_run_in_one_chain(toy: NewToy, sent: Any) -> None:
+    one = toy(toys.remote_saga)
+    forget_messages()
+    assert publish(change(one, position=2))
+    assert [point for point, _ in sent()][-2:] == [Point.PUBLISHING, Point.PUBLISHED]
+    assert sent()[-1][1] == str(one.id)
+    task, headers, properties = only_message("remote")
+    assert task == "toys.remote"
+    assert headers["argsrepr"] == repr((str(one.id), 2, 1))
+    assert properties["priority"] == publishing.FOREGROUND
+    embed = properties["embed"]
+    assert [link["args"][1] for link in reversed(embed["chain"])] == [3, 4]
+    assert [link["task"] for link in reversed(embed["chain"])] == ["toys.b", "toys.c"]
+    assert {link["options"]["queue"] for link in embed["chain"]} == {"local"}
+    (errback,) = embed["errbacks"]
+    assert (errback["task"], errback["args"]) == ("sagas.on_fail", [str(one.id)])
+    assert errback["options"]["priority"] == publishing.FOREGROUND
+
+
+def test_what_nobody_waits_for_is_published_behind_all_others(toy: NewToy) -> None:
+    one = toy(toys.local_saga)
+    forget_messages()
+    publish(change(one, background=True))
+    assert (queue_length(), queue_length(background=True)) == (0, 1)
+    publish(change(one, background=False))
+    assert (queue_length(), queue_length(background=True)) == (1, 1)
+    publish(change(toy(toys.remote_saga), position=2))
+    assert queue_length() == 3
+
+
+def only_message(queue: str) -> tuple[str, dict[str, Any], dict[str, Any]]:
+    with current_app.connection_or_acquire() as broker:
+        got = broker.default_channel.basic_get(queue, no_ack=True)
+        assert got is not None
+        assert broker.default_channel.basic_get(queue, no_ack=True) is None
+    args, kwargs, embed = got.decode()
+    assert kwargs == {}
+    return got.headers["task"], got.headers, got.properties | {"embed": embed, "args": args}
+
+
+@pytest.mark.parametrize(
+    "fields", [{"saga": "gone"}, {"wake_at": None, "status": S.PARKED}, {"paused": Pause.RUN}]
+)
+def test_a_run_that_stands_still_has_nothing_to_publish(
+    toy: NewToy, fields: dict[str, Any]
+) -> None:
+    one = toy(toys.local_saga)
+    forget_messages()
+    assert publish(change(one, **fields))
+    assert queue_length() == 0
+
+
+def test_without_a_broker_nothing_is_published_and_the_run_stays_due(
+    toy: NewToy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gone(*_: Any, **__: Any) -> None:
+        raise BrokerGone("connection refused")
+
+    one = toy(toys.local_saga)
+    monkeypatch.setattr(publishing, "chain", lambda *_: SimpleNamespace(apply_async=gone))
+    assert not publish(one.run)
+    monkeypatch.setattr(publishing, "queue_length", gone)
+    assert sweeping.sweep() == 0
+
+
+@pytest.mark.parametrize(("position", "left"), [(3, [4, 3]), (2, [4, 3, 2]), (5, []), (0, [])])
+def test_the_elements_that_are_done_are_taken_off_the_chain(position: int, left: list[int]) -> None:
+    chain = [{"args": ["run", at, 1]} for at in (4, 3, 2)]
+    task: Any = SimpleNamespace(request=SimpleNamespace(chain=chain))
+    trim(task, position)
+    assert [one["args"][1] for one in chain] == left
+    trim(SimpleNamespace(request=SimpleNamespace(chain=None)), position)  # type: ignore[arg-type]
+
+
+# Tasks.
+
+
+def a_task(*positions: int) -> Any:
+    chain = [{"args": ["run", at, 1]} for at in positions]
+    return SimpleNamespace(request=SimpleNamespace(chain=chain))
+
+
+def test_a_message_does_its_step_and_lets_the_next_be_published(toy: NewToy, settings: Any) -> None:
+    settings.SAGA_FAST_PATH = "off"
+    one, task = toy(toys.remote_saga), a_task(4, 3, 2)
+    tasks.carry_local(task, str(one.id), 1, 1)
+    assert (one.effects(), len(task.request.chain)) == (["a"], 3)
+    tasks.carry_remote(task, str(one.id), 2, 1)
+    assert one.remote() == {"remote": "on"}
+    assert [link["args"][1] for link in task.request.chain] == [4, 3]
+    with pytest.raises(Ignore):
+        tasks.carry_local(task, str(one.id), 1, 1)
+
+
+def test_a_step_that_is_refused_fails_its_task(toy: NewToy, settings: Any) -> None:
+    settings.SAGA_FAST_PATH = "off"
+    one = toy(toys.local_saga, a="refuse")
+    with pytest.raises(StepRefused, match=r"toys\.a: a says no"):
+        tasks.carry_local(a_task(), str(one.id), 1, 1)
+
+
+def test_an_errback_hurries_only_what_has_just_turned(toy: NewToy) -> None:
+    one = toy(toys.local_saga, b="refuse")
+    while one.run.status == S.RUNNING:
+        carry(one.id)
+    forget_messages()
+    tasks.on_fail(str(one.id))
+    assert queue_length() == 1
+    change(one, changed_at=Now() - 2 * GRACE)
+    tasks.on_fail(str(one.id))
+    other = toy(toys.local_saga)
+    forget_messages()
+    tasks.on_fail(str(other.id))
+    assert queue_length() == 0
+
+
+def test_a_message_whose_connection_went_away_is_worked_off_on_another(toy: NewToy) -> None:
+    one, tried = toy(toys.local_saga), []
+
+    def run(message: Message) -> Outcome:
+        tried.append(message)
+        if len(tried) == 1:
+            connection.connection.close()
+            raise OperationalError("server closed the connection")
+        connection.ensure_connection()
+        assert connection.is_usable()
+        return STOP
+
+    message = Message(one.id, 1, 1)
+    assert tasks._reconnecting(run, message) == STOP
+    assert tried == [message, message]
+
+
+def test_a_message_that_breaks_otherwise_is_not_repeated(toy: NewToy) -> None:
+    tried = []
+    connection.ensure_connection()
+
+    def run(message: Message) -> Outcome:
+        tried.append(message)
+        raise OperationalError("no such table")
+
+    with pytest.raises(OperationalError):
+        tasks._reconnecting(run, Message(uuid4(), 1, 1))
+    assert len(tried) == 1
