@@ -1,6 +1,6 @@
 # CampusG. `make demo` shows it, `make test` proves it; both install what they need into .venv.
 .DEFAULT_GOAL := help
-.PHONY: help demo up test test-stripe races chaos-events check bench lock clean crashtest soak chaos event-orders mutants model
+.PHONY: help demo up test test-stripe races chaos-events check bench lock clean crashtest soak chaos event-orders mutants mutation model
 
 PYTHON ?= python3
 VENV := .venv
@@ -52,6 +52,9 @@ crashtest: $(READY)  ## Every saga x step x point at which a process, a worker o
 mutants: $(READY)  ## Take each guard of docs/guards.md away in turn: its test has to fail (5 minutes).
 	@$(BIN)/python -m devstack.mutants $(ARGS)
 
+mutation: $(READY)  ## Change code of the money and the engine 500 times over: tests have to notice. ARGS="engine --again".
+	@$(BIN)/python -m devstack.mutation $(ARGS)
+
 check: $(READY)  ## Lint, types, who imports whom, migrations, deployment settings, generated docs.
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -67,6 +70,7 @@ check: $(READY)  ## Lint, types, who imports whom, migrations, deployment settin
 	$(BIN)/python manage.py asyncapi | diff docs/asyncapi.yaml -
 	$(BIN)/python manage.py asyncapi --page | diff docs/events.md -
 	$(BIN)/python -m devstack.mutants --page | diff docs/guards.md -
+	$(BIN)/python -m devstack.mutation --page | diff docs/mutation.md -
 	$(BIN)/pip check
 
 bench: $(READY)  ## Measure, beside plain Celery on the same servers, and print ratios.
