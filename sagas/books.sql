@@ -686,10 +686,11 @@ SELECT id AS run_id, saga, status, wake_at, lease_until, ended_at
        END;
 
 -- name: E02 no run is stuck
--- A run that the engine moves has a time to wake, which is not a minute past unless a worker holds it.
+-- A run that the engine moves has a time to wake, which is not a minute past unless a worker holds it
+-- or a person has paused it.
 SELECT id AS run_id, saga, key, status, position, wake_at
   FROM sagas_run
- WHERE status IN ('RUNNING', 'WAITING', 'COMPENSATING')
+ WHERE status IN ('RUNNING', 'WAITING', 'COMPENSATING') AND paused = ''
    AND (wake_at IS NULL OR wake_at < now() - interval '60 s')
    AND (lease_until IS NULL OR lease_until < now());
 

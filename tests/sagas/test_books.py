@@ -3,6 +3,7 @@
 import json
 import re
 from collections import Counter
+from datetime import timedelta
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -16,7 +17,7 @@ from payments import services as payments
 from sagas import books
 from sagas.decide_disputed import decide_disputed
 from sagas.manual import BY_HAND
-from sagas.models import Run, RunStatus
+from sagas.models import Pause, Run, RunStatus
 from sagas.repay_customer import repaid_otherwise
 from tests.factories import an_order
 from tests.sagas import (  # noqa: F401  (each registers its own)
@@ -83,6 +84,14 @@ def test_what_a_live_run_still_works_at_is_not_wrong_yet(db: None) -> None:
         status=RunStatus.COMPLETED, position=7, wake_at=None, ended_at=timezone.now()
     )
     assert set(found() - before) == {"I12 held money is booked once", "E04 run and order agree"}
+
+
+def test_a_run_that_a_person_has_paused_is_not_stuck(db: None) -> None:
+    before = found()
+    run(RunStatus.RUNNING, 3, wake_at=timezone.now() - timedelta(hours=1), paused=Pause.SAGA)
+    assert not found() - before
+    Run.objects.filter(paused=Pause.SAGA).update(paused=Pause.NONE)
+    assert set(found() - before) == {"E02 no run is stuck"}
 
 
 def test_a_release_whose_answer_is_awaited_is_not_forgotten(db: None) -> None:
