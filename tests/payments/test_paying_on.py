@@ -188,6 +188,15 @@ def test_a_leg_that_waits_too_long_is_a_person_s_with_the_reason(settings: Any) 
     assert "no account" in str(no)
 
 
+def test_a_leg_that_waited_before_waits_again() -> None:
+    order_id = taken()
+    payouts.wait_for_account(order_id=order_id, leg=Leg.RUNNER, amount=399, why="no account")
+    HeldPayout.objects.filter(order_id=order_id).update(ended_at=operations.now())
+    payouts.wait_for_account(order_id=order_id, leg=Leg.RUNNER, amount=399, why="restricted")
+    row = HeldPayout.objects.get(order_id=order_id)
+    assert (row.ended_at, row.reason) == (None, "restricted")
+
+
 def test_an_account_that_is_gone_is_said_with_what_to_do() -> None:
     no = payouts.never_to_be_paid(order_id=taken(), leg=Leg.RUNNER, why="The account is gone.")
     assert "The runner can't be paid: The account is gone." in str(no)
