@@ -21,6 +21,8 @@ WORKERS = {
 }
 #: Whoever else is killed and paused. Sweeps are a worker's, in a thread of its own, and beat's.
 OTHERS = ("beat", "relay", "notifications", "web")
+#: The embedded broker is not among them: killed, it forgets what it acknowledged a moment before.
+DURABLE = ("postgres", "stripe")
 PAUSE = (4.0, 8.0)  # seconds; a lease lasts three
 MOODS = (
     Mood(delay=0.02),
@@ -51,15 +53,17 @@ class Chaos:
             self._break: 2,
             self._flush: 1,
             self._forget: 1,
+            self._crash: 1,
         }
 
     @property
     def done(self) -> Mapping[str, int]:
-        """Kills, pauses, wipes of the broker, and connections that were refused or broken."""
+        """Kills, pauses, wipes of Valkey, crashes of other servers, and connections that were
+        refused or broken."""
         hurt = Counter[str]()
         for proxy in self._proxies.values():
             hurt.update(proxy.counts)
-        names = ("kills", "pauses", "wipes")
+        names = ("kills", "pauses", "wipes", "crashes")
         return {name: self._counts[name] for name in names} | {"cuts": hurt.total()}
 
     def act(self) -> None:
@@ -126,6 +130,13 @@ class Chaos:
         shutil.rmtree(stack.parts["valkey"].data)
         stack.restart("valkey")
         self._counts["wipes"] += 1
+
+    def _crash(self) -> None:
+        """A server dies, and comes back with all that it had acknowledged."""
+        name, stack = self._random.choice(DURABLE), self._house.stack
+        stack.kill(name)
+        stack.restart(name)
+        self._counts["crashes"] += 1
 
     def _after(self, seconds: tuple[float, float], undo: Callable[[], None]) -> None:
         self._later.append((time.monotonic() + self._random.uniform(*seconds), undo))

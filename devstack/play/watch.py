@@ -164,7 +164,11 @@ class Watch:
     """A connection of our own, every query in a transaction of its own."""
 
     def __init__(self, database_url: str) -> None:
-        self._connection = psycopg2.connect(database_url)
+        self._url = database_url
+        self._connect()
+
+    def _connect(self) -> None:
+        self._connection = psycopg2.connect(self._url)
         self._connection.autocommit = True
 
     def close(self) -> None:
@@ -272,6 +276,14 @@ class Watch:
         return [Told(*row) for row in rows]
 
     def _rows(self, sql: str) -> list[tuple[Any, ...]]:
+        try:
+            return self._asked(sql)
+        except psycopg2.OperationalError:  # The server may have been started anew.
+            self._connection.close()
+            self._connect()
+            return self._asked(sql)
+
+    def _asked(self, sql: str) -> list[tuple[Any, ...]]:
         with self._connection.cursor() as cursor:
             cursor.execute(sql)
             return cursor.fetchall()

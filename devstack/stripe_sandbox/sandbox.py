@@ -251,5 +251,6 @@ def _run(call: Call, work: _Work) -> Reply:
     except RefusedParameter:
         raise
     except ApiError as error:
-        reply = Reply(error.status, json.dumps(error.body), dict(error.headers))
+        # Refused, it has had no effect that the fault could come after.
+        return Reply(error.status, json.dumps(error.body), dict(error.headers))
     return failed if work.fired.stored_500 == "after" else reply

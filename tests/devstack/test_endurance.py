@@ -24,8 +24,9 @@ def test_a_short_chaos_is_proven(folder: Path, run: Start) -> None:
     assert (chaos.returncode, complaints) == (0, ""), told + complaints
     assert "make chaos ARGS='--orders 8 --minutes 5 --every 0.2 --seed 5'" in said[0]
     assert re.fullmatch(
-        r"chaos: OK: 8 orders in [\d.]+ min, \d+ kills, \d+ pauses, \d+ wipes, \d+ cuts, "
-        r"\d+ faults, \d+ runs recovered, quiet after \d+ s, 0 violations, 0 cents unexplained",
+        r"chaos: OK: 8 orders in [\d.]+ min, \d+ kills, \d+ pauses, \d+ wipes, \d+ crashes, "
+        r"\d+ cuts, \d+ faults, \d+ runs recovered, quiet after \d+ s, "
+        r"0 violations, 0 cents unexplained",
         said[-1],
     ), said[-1]
 

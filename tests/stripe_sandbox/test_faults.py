@@ -79,6 +79,15 @@ def test_a_stored_500_stays_whether_the_effect_happened_or_not(
     assert len(sandbox.holds_of(kind)) == holds
 
 
+def test_a_refusal_has_no_effect_that_a_stored_500_could_hide(
+    sandbox: RunningSandbox, client: stripe.StripeClient
+) -> None:
+    sandbox.fault("stored_500_after")
+    declined = {**ONE_HOLD, "payment_method": "pm_card_visa_chargeDeclined"}
+    with pytest.raises(stripe.CardError):
+        client.v1.payment_intents.create(declined)
+
+
 def test_a_slow_reply_leaves_after_the_effect(sandbox: RunningSandbox) -> None:
     sandbox.fault("latency", seconds=30)
     with sandbox.client(timeout=0.3) as hasty, pytest.raises(stripe.APIConnectionError):
