@@ -88,6 +88,21 @@ def birth(pid: int) -> str | None:
     return None if not status or status.startswith("Z") else started.strip()
 
 
+def children_of(pid: int) -> list[int]:
+    """The ids of the processes that the first thread of process `pid` has started."""
+    if Path("/proc/self/task").exists():
+        try:
+            known = Path(f"/proc/{pid}/task/{pid}/children").read_text()
+        except OSError:  # It has ended meanwhile.
+            return []
+        return [int(child) for child in known.split()]
+    listing = subprocess.run(
+        ["ps", "-A", "-o", "pid=,ppid="], capture_output=True, text=True, check=False
+    )
+    pairs = (map(int, line.split()) for line in listing.stdout.splitlines())
+    return [child for child, parent in pairs if parent == pid]
+
+
 def end(process: subprocess.Popen[bytes], stop_signal: signal.Signals) -> None:
     """Stop a child of ours and reap it."""
     if process.poll() is None:

@@ -5,7 +5,6 @@ import os
 import shutil
 import signal
 import socket
-import subprocess
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -13,6 +12,7 @@ from random import Random
 
 from devstack.chaos.proxy import CALM, HOST, Mood, Proxy
 from devstack.play.stage import Stage
+from devstack.process import children_of
 
 #: Another pool than in the demo, so that children of a worker can be killed without it.
 WORKERS = {
@@ -95,7 +95,7 @@ class Chaos:
         children = [
             child
             for parent in self._house.supervisor.pids("worker-local")
-            for child in _children(parent)
+            for child in children_of(parent)
         ]
         if children:
             with contextlib.suppress(ProcessLookupError):
@@ -140,11 +140,3 @@ class Chaos:
 
     def _after(self, seconds: tuple[float, float], undo: Callable[[], None]) -> None:
         self._later.append((time.monotonic() + self._random.uniform(*seconds), undo))
-
-
-def _children(parent: int) -> list[int]:
-    listing = subprocess.run(
-        ["ps", "-A", "-o", "pid=,ppid="], capture_output=True, text=True, check=True
-    )
-    pairs = (map(int, line.split()) for line in listing.stdout.splitlines())
-    return [pid for pid, of in pairs if of == parent]

@@ -1,6 +1,8 @@
 """What the supervisor runs stays alive until the supervisor is told to stop."""
 
+import os
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -10,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from devstack import supervisor as module
-from devstack.process import wait_until
+from devstack.process import children_of, wait_until
 from devstack.supervisor import Command, Supervisor
 from tests.devstack.conftest import gone
 
@@ -129,3 +131,14 @@ time.sleep(60)
         assert gone(*pids)
         assert time.monotonic() - began < 5
     assert (tmp_path / "willing").read_text() == "ready\ndone\n"
+
+
+def test_the_children_of_a_process_are_known_and_a_dead_one_has_none() -> None:
+    program = f"import subprocess as s, sys; print(s.Popen(sys.argv[1:]).pid, flush=True); {SLEEP}"
+    argv = [sys.executable, "-c", program, sys.executable, "-c", SLEEP]
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as parent:
+        child = int(parent.stdout.readline())
+        assert children_of(parent.pid) == [child]
+        os.kill(child, signal.SIGKILL)
+        parent.kill()
+    assert children_of(parent.pid) == []
