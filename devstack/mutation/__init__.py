@@ -70,16 +70,28 @@ class Mutant:
 
     @property
     def uses(self) -> list[int]:
-        """The lines that name the constant which it changes."""
-        body = ast.parse(self.original).body
-        whole = next(one for one in body if one.lineno <= self.line <= (one.end_lineno or 0))
-        names = {one.id for one in ast.walk(whole) if isinstance(one, ast.Name)
-                 and isinstance(one.ctx, ast.Store)}  # fmt: skip
-        word = re.compile(rf"\b({'|'.join(names)})\b")
-        lines = enumerate(self.original.splitlines(), 1)
-        return [at for at, text in lines if names and word.search(text)]
+        """The lines that name the constant which it changes, or one that is built on it."""
+        lines = [*enumerate(self.original.splitlines(), 1)]
+        constants = [one for one in ast.parse(self.original).body
+                     if isinstance(one, ast.Assign | ast.AnnAssign)]  # fmt: skip
+        found: set[int] = set()
+        at = {self.line}
+        while at - found:
+            found |= at
+            names = {
+                name.id for one in constants if found.intersection(_lines(one))
+                for name in ast.walk(one)
+                if isinstance(name, ast.Name) and isinstance(name.ctx, ast.Store)
+            }  # fmt: skip
+            word = re.compile(rf"\b({'|'.join(names)})\b")
+            at = {number for number, text in lines if names and word.search(text)}
+        return sorted(found)
 
     @property
     def name(self) -> str:
         """The same as long as the code round it is."""
         return f"{self}\n{self.diff}"
+
+
+def _lines(one: ast.stmt) -> range:
+    return range(one.lineno, (one.end_lineno or one.lineno) + 1)

@@ -1,5 +1,6 @@
 """The janitor: what no run waits for is found out by a worker, once, and undone if need be."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -130,6 +131,16 @@ def test_a_card_whose_owner_was_asked_in_vain_is_not_asked_about_but_cancelled()
     services.prepare_release(order_id=order_of(call))
     void = a_call(services.prepare_resolution(payment_id=call.payment_id))
     assert void.kind == "void"
+
+
+def test_only_a_hold_that_nobody_wants_any_more_needs_another_call() -> None:
+    wanted, unwanted = an_authorization(), an_authorization()
+    assert not services.record_resolution(wanted, HELD)
+    services.prepare_release(order_id=order_of(unwanted))
+    assert not services.record_resolution(unwanted, LOST)
+    assert services.record_resolution(unwanted, replace(ASKED, object_id="pi_2"))
+    void = a_call(services.prepare_resolution(payment_id=unwanted.payment_id))
+    assert not services.record_resolution(void, MADE)
 
 
 def test_an_authorization_that_is_watched_holds_up_no_release(settings: Any) -> None:
