@@ -18,6 +18,7 @@ from campusg.api.models import IdempotencyKey
 from campusg.api.tasks import forget
 from campusg.ids import new_id
 from orders.models import Order
+from sagas.books import violations
 from sagas.models import Run
 from tests import stack
 from tests.api.conftest import Client, problem
@@ -188,6 +189,7 @@ def server(committed_db):
         process.wait(20)
 
 
+@pytest.mark.fault(4)
 @pytest.mark.race
 def test_a_hundred_at_once_with_one_key_are_one_order(server, worker):
     customer, kitchen = make_customer(), make_restaurant()
@@ -201,8 +203,9 @@ def test_a_hundred_at_once_with_one_key_are_one_order(server, worker):
     headers = {"Authorization": f"Bearer {signed_in['access']}", "Idempotency-Key": new_id().hex}
     body = order_body(kitchen)
 
-    def post() -> requests.Response:
-        return requests.post(f"{server}/api/orders", json=body, headers=headers, timeout=30)
+    def post(**other: object) -> requests.Response:
+        said = body | other
+        return requests.post(f"{server}/api/orders", json=said, headers=headers, timeout=30)
 
     start = Barrier(100, timeout=30)
     with ThreadPoolExecutor(100) as pool:
@@ -212,11 +215,15 @@ def test_a_hundred_at_once_with_one_key_are_one_order(server, worker):
     assert set(kinds) <= {(202, "true"), (409, None)}
     assert kinds[202, "true"]
     order = Order.objects.get(customer=customer)
-    told = {a.json()["order"]["id"] for a in answers if a.status_code == 202}
-    assert told == {str(order.id)}
+    served = [a.json() for a in answers if a.status_code == 202]
+    assert all(one == served[0] for one in served)
+    assert served[0]["order"]["id"] == str(order.id)
+    assert post(delivery_location="Dorm 5").status_code == 422
     run = Run.objects.get(key=str(order.id))
     eventually(lambda: Run.objects.get(pk=run.pk).status == "COMPLETED")
-    assert [hold["status"] for hold in holds_of(order.id)] == ["requires_capture"]
+    (hold,) = holds_of(order.id)
+    assert (hold["status"], hold["amount"]) == ("requires_capture", order.total)
+    assert [one for one in violations() if str(order.id) in str(one.rows)] == []
 
 
 def _is_up(url: str) -> bool:

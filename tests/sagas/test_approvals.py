@@ -51,6 +51,7 @@ def test_nobody_moves_so_much_alone_and_each_is_told_what_to_do(order: Order) ->
     assert not Run.objects.filter(key=str(order.id), saga="capture_payment").exists()
 
 
+@pytest.mark.fault(39)
 def test_who_agreed_may_not_do_it_and_whoever_else_may_once(order: Order) -> None:
     first, second = an_operator(), an_operator()
     told = agree(order, second)
