@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from threading import Barrier, Thread
+from threading import Barrier, Thread, current_thread
 from time import monotonic, sleep
 from typing import Any
 
@@ -55,6 +55,11 @@ class Second:
     def came(self) -> bool:
         """Whether it has begun."""
         return self._thread.ident is not None
+
+    @property
+    def is_me(self) -> bool:
+        """Whether who asks is the second."""
+        return current_thread() is self._thread
 
     def comes_and_waits_for_me(self) -> None:
         """It begins, and comes as far as a lock of mine."""

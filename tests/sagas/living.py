@@ -4,6 +4,7 @@ What was ever published can be delivered at any time; at every point that is rea
 break off, or let others go first. The moves themselves are in `test_model.py`.
 """
 
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -76,6 +77,8 @@ class Lived(RuleBasedStateMachine):
     people: ClassVar[Lunch]
     #: Orders on whose money a person laid hands: what is left then is theirs to settle.
     excused: ClassVar[set[UUID]]
+    #: What first went wrong, in any life.
+    broke: ClassVar[Exception | None] = None
 
     def __init__(self) -> None:
         super().__init__()
@@ -86,6 +89,24 @@ class Lived(RuleBasedStateMachine):
         self.order = Another(self.people)
         listen(self.hear)
         publishing.publish(self.order.run)
+
+    def teardown(self) -> None:
+        """Come to rest, unless a move has gone wrong."""
+        broke = sys.exc_info()[1]
+        try:
+            if broke is None:
+                self.comes_to_rest()
+        except Exception as error:
+            broke = error
+            raise
+        finally:
+            listen(None)
+            if isinstance(broke, Exception) and Lived.broke is None:
+                Lived.broke = broke
+
+    def comes_to_rest(self) -> None:
+        """The end of the life, and what must be so then."""
+        raise NotImplementedError
 
     # Messages and points.
 
@@ -224,12 +245,6 @@ class Lived(RuleBasedStateMachine):
         learnt = {name for step in saga.steps for name in step.do.gives}
         wanted = saga.action(run.position, forward=run.forward).gives if act == "skip" else learnt
         return {name: run.facts[name] for name in wanted if name in run.facts}
-
-    def longest_wait(self) -> float:
-        """Seconds until the sweep looks at a run again."""
-        waiting = self.live().filter(status__in=ACTIVE, wake_at__isnull=False, paused="")
-        lefts = waiting.annotate(db_now=Now()).values_list("wake_at", "db_now")
-        return max((round((at - now).total_seconds()) for at, now in lefts), default=0)
 
     # What must always be so.
 

@@ -3,12 +3,14 @@
 Hypothesis draws the life, and a worker that is this process lives it, without a broker. After
 each move the order is held against what must always be so, and once everything is delivered and
 nothing more fails, against what must be so in the end. `MODEL_LIVES` says how many lives are drawn,
-`MODEL_SEED` with which the first is.
+`MODEL_SEED` with which the first is. Of the guards of docs/guards.md it has missed three by itself:
+lock-first, epoch and back-off; fence, same-key and tombstone it has not within a dozen lives.
 """
 
 import os
 from collections.abc import Iterator
 from contextlib import suppress
+from datetime import timedelta
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -24,6 +26,7 @@ from campusg.errors import CampusGError
 from campusg.points import Point, listen
 from orders import services as orders
 from orders.states import OrderStatus
+from payments.operations import now
 from sagas.engine import publishing, sweeping
 from sagas.engine.hands import Told
 from sagas.engine.starting import compensate
@@ -48,7 +51,7 @@ any_of_them = st.integers(0, 10_000)
 anything = st.sampled_from(["create", "accept", "complete", "cancel"])
 onward = [OrderStatus.ACCEPTED, OrderStatus.ON_THE_WAY, OrderStatus.DELIVERED]
 # Most sagas are about what create_order has made, and most compensations are its own.
-begun = [OrderStatus.PENDING] * 3 + [OrderStatus.CREATED, *onward]
+begun = [OrderStatus.PENDING] * 8 + [OrderStatus.CREATED, *onward]
 # What ends a life early is rare, or few would come to their later steps.
 rarely = st.integers(0, 3).map(lambda drawn: drawn == 3)
 of_the_relay = (Point.RELAYING, Point.ACKNOWLEDGED, Point.MARKED)
@@ -56,7 +59,7 @@ points = st.sampled_from([point for point in Point if point not in of_the_relay]
 in_a_call = st.sampled_from([Point.CLAIMED, Point.CALLED])
 IN_A_TRANSACTION = (Point.EFFECT, Point.CLAIMING, Point.RECORDING)
 others_do = st.lists(
-    st.sampled_from(["turn", "cancel", "steps", "message", "event", "sweep", "janitor"]),
+    st.sampled_from(["turn", "cancel", "steps", "steps", "message", "event", "sweep", "janitor"]),
     min_size=1, max_size=3,
 )  # fmt: skip
 HARMLESS = ["retry", "resume", "pause"]
@@ -65,7 +68,7 @@ paused = st.sampled_from(["create_order", "complete_order", "cancel_order", "pay
 
 
 class Life(Lived):
-    """What may befall an order, and what must be so all the same."""
+    """What may befall an order."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -109,25 +112,27 @@ class Life(Lived):
         for _ in range(times):
             self.message(which)()
 
-    @rule()
-    def the_next_messages_come(self) -> None:
-        self.some_steps()
+    @rule(times=st.integers(1, 4))
+    def the_next_messages_come(self, times: int) -> None:
+        self.some_steps(times)
 
     @rule()
     def two_workers_take_each_message_at_once(self) -> None:
-        """The second comes while the first is in its transaction, and has to wait for it."""
+        """The second comes while the first is in its transaction: it waits, and does nothing."""
         for act in self.at_hand():
-            second = Second(act)
+            second, did = Second(act), []
 
-            def meets(reached: Point, of: UUID, second: Second = second) -> None:
-                if reached in IN_A_TRANSACTION:
-                    self.breaks_off = None
+            def meets(reached: Point, of: UUID, second: Second = second, did: Any = did) -> None:
+                if reached in IN_A_TRANSACTION and second.is_me:
+                    did.append(reached)
+                elif reached in IN_A_TRANSACTION and not second.came:
                     second.comes_and_waits_for_me()
 
             with self.broken_off_by(meets):
                 act()
-            if second.came:
-                assert not isinstance(second.said(), Exception), second.said()
+                said = second.said() if second.came else None
+            assert not isinstance(said, Exception), said
+            assert did == [], "both did it"
 
     @rule()
     def the_errback_comes_twice(self) -> None:
@@ -203,13 +208,12 @@ class Life(Lived):
     @rule(times=st.integers(1, 3))
     def the_sweep_comes(self, times: int) -> None:
         """It looks ever more rarely at what does not move."""
-        waits: list[float] = []
         for _ in range(times):
             self.live().filter(wake_at__isnull=False).update(wake_at="2000-01-01T00:00Z")
+            began = now()
             sweeping.sweep()
-            waits.append(self.longest_wait())
-        assert waits == sorted(waits)
-        assert len(waits) < 2 or not waits[0] or waits[-1] > waits[0] or waits[0] == 2, waits
+            soon = {"wake_at__gt": began, "wake_at__lt": began + timedelta(seconds=2)}
+            assert not self.live().filter(sweeps__gte=2, **soon).exists()
 
     @rule(picks=st.lists(any_of_them, min_size=1, max_size=4))
     def stripe_tells_of_it(self, picks: list[int]) -> None:
@@ -236,7 +240,7 @@ class Life(Lived):
 
     # And in the end.
 
-    def teardown(self) -> None:
+    def comes_to_rest(self) -> None:
         """Nothing fails any more, paused runs are resumed, and what was lost is found."""
         self.breaks_off = None
         for saga in PausedSaga.objects.values_list("saga", flat=True):
@@ -250,7 +254,6 @@ class Life(Lived):
             if not self.at_hand():
                 break
             self.some_steps()
-        listen(None)
         self.no_run_goes_back_in_an_epoch()
         ends = {(run.saga, run.status, run.reason) for run in self.runs()}
         assert not self.at_hand(), ends
@@ -276,8 +279,7 @@ def alone(committed_db: None, monkeypatch: pytest.MonkeyPatch, settings: Any) ->
 
 
 @pytest.mark.fault(1, 2, 25, 26, 27, 28, 32)
-@pytest.mark.usefixtures("alone")
-def test_no_life_of_an_order_loses_or_doubles_its_money(books: set[UUID]) -> None:
+def test_no_life_of_an_order_loses_or_doubles_its_money(books: set[UUID], alone: None) -> None:
     Life.people, Life.excused = Lunch(), books
     drawn = hypothesis.settings(
         # The simplest life, and one by chance: of many in a row most would be like each other.
@@ -292,6 +294,8 @@ def test_no_life_of_an_order_loses_or_doubles_its_money(books: set[UUID]) -> Non
     for seed in range(SEED, SEED + LIVES):
         try:
             run_state_machine_as_test(hypothesis.seed(seed)(Life), settings=drawn)
-        except AssertionError as error:
-            error.add_note(f"the same life again: make model MODEL_SEED={seed} MODEL_LIVES=1")
-            raise
+        except Exception as error:
+            # Hypothesis lives it once more, and it may go otherwise: what counts is the first.
+            first = Life.broke or error
+            first.add_note(f"the same life again: make model MODEL_SEED={seed} MODEL_LIVES=1")
+            raise first from None
