@@ -32,7 +32,7 @@ BODY_MAX = 256 * 1024
 FOLLOW = "sagas.follow_stripe_events"
 
 _STANDING = """
-SELECT now(), max(received_at) FILTER (WHERE source = %(webhook)s),
+SELECT statement_timestamp(), max(received_at) FILTER (WHERE source = %(webhook)s),
        (SELECT max(sent_at) FROM payments_operation WHERE state = 'succeeded'),
        count(*) FILTER (WHERE state = %(dead)s)
   FROM payments_stripeevent
