@@ -18,7 +18,9 @@ def main() -> int:
             minutes=5.0,
             every=2.0,
             mischief=lambda stage, random, every: Chaos(stage, random, every, between.proxies),
-            plan=lambda plan: replace(plan, workers=WORKERS, reached=between.reached),
+            plan=lambda plan: replace(
+                plan, workers=WORKERS, settings="devstack.chaos.settings", reached=between.reached
+            ),
         )
 
 

@@ -14,9 +14,9 @@ from devstack.chaos.proxy import CALM, HOST, Mood, Proxy
 from devstack.play.stage import Stage
 from devstack.process import children_of
 
-#: Another pool than in the demo, so that children of a worker can be killed without it.
+#: The first is a pool of processes: its children can be killed without it.
 WORKERS = {
-    "worker-local": ["-P", "prefork", "-c", "2", "-Q", "local"],
+    "worker-local": ["-c", "2", "-Q", "local"],
     "worker-remote": ["-P", "threads", "-c", "16", "-Q", "remote"],
 }
 #: Whoever else is killed and paused. Sweeps are a worker's, in a thread of its own, and beat's.
