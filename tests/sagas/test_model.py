@@ -3,8 +3,8 @@
 Hypothesis draws the life, and a worker that is this process lives it, without a broker. After
 each move the order is held against what must always be so, and once everything is delivered and
 nothing more fails, against what must be so in the end. `MODEL_LIVES` says how many lives are drawn,
-`MODEL_SEED` with which the first is. Of the guards of docs/guards.md it has missed three by itself:
-lock-first, epoch and back-off; fence, same-key and tombstone it has not within a dozen lives.
+`MODEL_SEED` with which the first is. Of the guards of docs/guards.md it has missed five by itself
+within 20 lives: lock-first, fence, epoch, same-key and back-off.
 """
 
 import os
@@ -58,10 +58,9 @@ of_the_relay = (Point.RELAYING, Point.ACKNOWLEDGED, Point.MARKED)
 points = st.sampled_from([point for point in Point if point not in of_the_relay])
 in_a_call = st.sampled_from([Point.CLAIMED, Point.CALLED])
 IN_A_TRANSACTION = (Point.EFFECT, Point.CLAIMING, Point.RECORDING)
-others_do = st.lists(
-    st.sampled_from(["turn", "cancel", "steps", "steps", "message", "event", "sweep", "janitor"]),
-    min_size=1, max_size=3,
-)  # fmt: skip
+others_do = st.sampled_from(
+    ["steps", "turn steps", "cancel steps", "message", "event steps", "sweep janitor steps"]
+)
 HARMLESS = ["retry", "resume", "pause"]
 BY_HAND = ["skip", "edit", "terminate"]
 paused = st.sampled_from(["create_order", "complete_order", "cancel_order", "pay_out"])
@@ -74,13 +73,17 @@ class Life(Lived):
         super().__init__()
         self.lost = 0
 
-    @initialize(stage=st.sampled_from(begun))
-    def so_far(self, stage: OrderStatus) -> None:
-        """An order that is new, or has come so far without a fault."""
+    @initialize(stage=st.sampled_from(begun), point=in_a_call, what=others_do, lost=st.booleans())
+    def so_far(self, stage: OrderStatus, point: Point, what: str, lost: bool) -> None:
+        """An order whose card is being asked, or that has come so far without a fault."""
         if stage != OrderStatus.PENDING:
             self.some_steps(TO_QUIET)
             self.order.bring(stage)
             self.some_steps(TO_QUIET)
+        elif lost:
+            self.a_reply_will_be_lost("drop_reply", CALLS[0])
+        else:
+            self.a_worker_sleeps_through_its_lease(point, what, 0)
 
     # Requests.
 
@@ -155,16 +158,15 @@ class Life(Lived):
                 deed()
 
     @rule(point=in_a_call, what=others_do, which=any_of_them)
-    def a_worker_sleeps_through_its_lease(self, point: Point, what: list[str], which: int) -> None:
+    def a_worker_sleeps_through_its_lease(self, point: Point, what: str, which: int) -> None:
         """While it sleeps others go on; then it comes back to its call or to its record."""
 
         def others(reached: Point, of: UUID) -> None:
-            if reached != point:
-                return
-            self.breaks_off = None
-            self.leases_end()
-            for deed in what:
-                self.others_do(deed, which)
+            if reached == point:
+                self.breaks_off = None
+                self.leases_end()
+                for deed in what.split():
+                    self.others_do(deed, which)
 
         for act in self.at_hand():
             with self.broken_off_by(others):
@@ -281,16 +283,12 @@ def alone(committed_db: None, monkeypatch: pytest.MonkeyPatch, settings: Any) ->
 @pytest.mark.fault(1, 2, 25, 26, 27, 28, 32)
 def test_no_life_of_an_order_loses_or_doubles_its_money(books: set[UUID], alone: None) -> None:
     Life.people, Life.excused = Lunch(), books
+    # The simplest life, and one by chance: of many in a row most would be like each other. None is
+    # shrunk: that would be to live it hundreds of times.
     drawn = hypothesis.settings(
-        # The simplest life, and one by chance: of many in a row most would be like each other.
-        max_examples=2,
-        stateful_step_count=MOVES,
-        deadline=None,
-        database=None,
-        # To shrink a life would be to live it hundreds of times.
-        phases=(Phase.explicit, Phase.generate),
-        suppress_health_check=list(HealthCheck),
-    )
+        max_examples=2, stateful_step_count=MOVES, deadline=None, database=None,
+        phases=(Phase.explicit, Phase.generate), suppress_health_check=list(HealthCheck),
+    )  # fmt: skip
     for seed in range(SEED, SEED + LIVES):
         try:
             run_state_machine_as_test(hypothesis.seed(seed)(Life), settings=drawn)
