@@ -149,7 +149,10 @@ def _environment() -> dict[str, str]:
     return os.environ | ours | {"DJANGO_SETTINGS_MODULE": "campusg.settings.local", "DEBUG": "0"}
 
 
-_SHARED = ("CAMPUSG_ENV", "SAGA_FAST_PATH", "SAGA_RETRY_SCALE", "STRIPE_RETRY_SCALE")
+_SHARED = (
+    "CAMPUSG_ENV", "SAGA_FAST_PATH", "SAGA_RETRY_SCALE", "STRIPE_RETRY_SCALE",
+    "ORDER_TIMEOUT_SECONDS", "DELIVERY_REMINDER_SECONDS", "ESCROW_TIMEOUT_SECONDS",
+)  # fmt: skip
 
 
 def _send(run: Run) -> None:
