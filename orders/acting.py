@@ -207,14 +207,22 @@ class Cancel(Act):
 
 class Refund(Act):
     """Give a completed order's customer all their money back. Payees pay back what they were paid,
-    as far as their accounts still hold it; the rest they owe."""
+    as far as their accounts still hold it; the rest they owe. Above MONEY_BY_HAND_LIMITS somebody
+    else has to agree first, at /api/approvals."""
 
     roles = {"POST": ("ops",)}
     serializer_class = ReasonSerializer
 
     def start(self, order: Order, wanted: dict[str, Any]) -> Run:
         """Money moves back in the opposite order."""
-        return start(refund_order, str(order.pk), order_id=order.pk, reason=wanted["reason"])
+        user: Any = self.request.user
+        return start(
+            refund_order,
+            str(order.pk),
+            order_id=order.pk,
+            by_user_id=user.pk,
+            reason=wanted["reason"],
+        )
 
 
 class Settle(Act):

@@ -30,7 +30,6 @@ from orders.models import (
 from orders.states import OrderStatus
 from sagas.approvals import approve
 from sagas.engine.starting import start
-from sagas.manual import BY_HAND
 from sagas.settle_claim import settle_claim
 
 
@@ -50,7 +49,7 @@ class SettlingForm(forms.Form):
 class ApprovalForm(forms.Form):
     """Which move of the order's money somebody else may make by hand, and why."""
 
-    move = forms.ChoiceField(choices=[(saga.name, saga.name) for saga in BY_HAND])
+    move = forms.ChoiceField(choices=[(move, move) for move in services.MOVES])
     reason = forms.CharField(max_length=REASON_MAX, widget=forms.Textarea(attrs={"rows": 3}))
 
 

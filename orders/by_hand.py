@@ -10,15 +10,17 @@ from orders.states import UNPAID, OrderStatus
 S = OrderStatus
 
 #: Money is held before an order is open, taken and passed on once it is delivered, and let go
-#: when nothing comes of it, by hand as by the sagas.
+#: when nothing comes of it, by hand as by the sagas; a refund gives back what was passed on.
 TABLE: dict[str, tuple[OrderStatus, ...]] = {
     "authorize_payment": UNPAID,
     "hold_escrow": UNPAID,
     "capture_payment": (S.DELIVERED, S.COMPLETING),
     "release_escrow": (S.DELIVERED, S.COMPLETING),
     "release_payment": (*UNPAID, S.CANCELLING, S.CANCELLED),
+    "refund_order": (S.DELIVERED, S.COMPLETING, S.COMPLETED),
     "cancel_escrow": (*UNPAID, S.CANCELLING, S.CANCELLED),
 }
+MOVES = tuple(TABLE)
 
 
 class OrderMoney(TypedDict):

@@ -1,6 +1,6 @@
 """The front door of orders: place one, deliver it, complete or cancel it."""
 
-from orders.by_hand import OrderMoney, money_by_hand
+from orders.by_hand import MOVES, OrderMoney, money_by_hand
 from orders.cancelling import Due, Fees, Who, due_when_cancelled
 from orders.claims import PAYERS, Payer, claim_of, mark_paid
 from orders.delivery import Assigned, advance, assign, release_runner, unassign
@@ -37,6 +37,7 @@ from orders.rating import rate
 
 __all__ = [
     "LINES_MAX",
+    "MOVES",
     "PAYERS",
     "Assigned",
     "Cancelling",

@@ -428,7 +428,8 @@ SELECT DISTINCT o.id AS order_id, o.currency, x.what, x.currency AS other
 WITH by_hand AS (
     SELECT * FROM sagas_run
      WHERE saga IN ('authorize_payment', 'hold_escrow', 'capture_payment', 'release_escrow',
-                    'release_payment', 'cancel_escrow', 'decide_disputed', 'repaid_otherwise')
+                    'release_payment', 'cancel_escrow', 'refund_order', 'decide_disputed',
+                    'repaid_otherwise')
 )
 SELECT 'run' AS what, r.id::text, r.saga AS act
   FROM by_hand r

@@ -11,12 +11,11 @@ from rest_framework.response import Response
 
 from campusg.api.idempotency import idempotent
 from campusg.api.serializers import ReasonSerializer
-from orders.services import money_by_hand
+from orders.services import MOVES, money_by_hand
 from sagas.answering import PREFER, outcome, status_of
 from sagas.approvals import GOOD_FOR, approve
 from sagas.engine import Saga
 from sagas.engine.starting import start
-from sagas.manual import BY_HAND
 from sagas.serializers import RunSerializer
 
 
@@ -68,7 +67,7 @@ class ByHand(generics.GenericAPIView):
 class ApprovalSerializer(ByHandSerializer):
     """Which move of which order's money may be made by somebody else, and why."""
 
-    move = serializers.ChoiceField([saga.name for saga in BY_HAND])
+    move = serializers.ChoiceField(MOVES)
 
 
 class ApprovedSerializer(serializers.Serializer):

@@ -1,7 +1,7 @@
 """Refund order: an operator gives a completed order's customer all their money back.
 
 Payees who have been paid pay it back first, if their accounts still hold it; what they can't pay
-back they owe us. The customer gets their money all the same; if it does not reach the card, by a
+back they owe us. Above a limit another operator has agreed before. The customer gets their money all the same; if it does not reach the card, by a
 run of its own (`repay_customer`). From the first reversal on there is only forward.
 """
 
@@ -9,19 +9,21 @@ from typing import TypedDict
 from uuid import UUID
 
 from sagas.engine import Saga, step
-from sagas.participants import escrow, payments, payouts, repaying
+from sagas.participants import escrow, orders, payments, payouts, repaying
 
 
 class OrderToRefund(TypedDict):
-    """Which order, and why."""
+    """Which order, who asks, and why."""
 
     order_id: UUID
+    by_user_id: UUID
     reason: str
 
 
 refund_order = Saga(
     "refund_order",
     step(escrow.paid_for),
+    step(orders.agree_refund),
     step(payments.begin_refund, compensate=payments.stop_refund),
     step(payments.reverse_restaurant, pivot=True),
     step(payments.reverse_runner),

@@ -124,7 +124,7 @@ class Campus:
     def unrefunded(self) -> Scene:
         """A refund that failed after it had succeeded: its run owes it, and nobody has begun it."""
         order_id = self.brought_to(S.COMPLETED)
-        self._lived(self.of(order_id, "refund_order", reason="crash test"))
+        self._lived(self.of(order_id, "refund_order", by_user_id=new_id(), reason="crash test"))
         refund = Refund.objects.get(order_id=order_id)
         _sandbox(f"refunds/{refund.stripe_id}", status="failed")
         repaying.follow_refund(refund.stripe_id)
@@ -221,9 +221,11 @@ SCENES: dict[str, Callable[[Campus], Scene]] = {
     "cancel_order on the way": lambda c: c.of(
         c.brought_to(S.ON_THE_WAY), "cancel_order", by="ops", reason="crash test"
     ),
-    "refund_order": lambda c: c.of(c.brought_to(S.COMPLETED), "refund_order", reason="crash test"),
+    "refund_order": lambda c: c.of(
+        c.brought_to(S.COMPLETED), "refund_order", by_user_id=new_id(), reason="crash test"
+    ),
     "refund_order when all are paid": lambda c: c.of(
-        c.paid_out(), "refund_order", reason="crash test"
+        c.paid_out(), "refund_order", by_user_id=new_id(), reason="crash test"
     ),
     "pay_out": lambda c: c.owed(),
     "settle_claim": lambda c: c.unpaid(),

@@ -178,3 +178,22 @@ def money_by_hand(*, order_id: UUID, move: str, by_user_id: UUID) -> MoneyByHand
         by_user_id=by_user_id,
     )  # fmt: skip
     return {**money, **agreed}
+
+
+class RefundAgreed(Approved):
+    """What the order came to, in minor units, and who has agreed that it is given back."""
+
+    total: int
+
+
+@participant(refuses=(errors.UnknownOrder, errors.OrderMoved, SecondPersonNeeded))
+def agree_refund(*, order_id: UUID, by_user_id: UUID) -> RefundAgreed:
+    """See to it that this user may give the order's money back: above a limit somebody else has
+    agreed."""
+    move = "refund_order"
+    money = services.money_by_hand(order_id=order_id, move=move)
+    agreed = approved(
+        move=move, order_id=order_id, amount=money["total"], currency=money["currency"],
+        by_user_id=by_user_id,
+    )  # fmt: skip
+    return {"total": money["total"], **agreed}

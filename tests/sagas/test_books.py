@@ -18,6 +18,7 @@ from sagas import books
 from sagas.decide_disputed import decide_disputed
 from sagas.manual import BY_HAND
 from sagas.models import Pause, Run, RunStatus
+from sagas.refund_order import refund_order
 from sagas.repay_customer import repaid_otherwise
 from tests.factories import an_order
 from tests.sagas import (  # noqa: F401  (each registers its own)
@@ -131,7 +132,7 @@ def test_the_acts_by_hand_in_the_sql_are_those_of_the_code() -> None:
     (by_hand,) = [i for i in books.invariants() if i.name.startswith("I29")]
     listed = re.search(r"saga IN \((.*?)\)", by_hand.sql, re.DOTALL)
     assert listed
-    acts = {saga.name for saga in (*BY_HAND, decide_disputed, repaid_otherwise)}
+    acts = {saga.name for saga in (*BY_HAND, refund_order, decide_disputed, repaid_otherwise)}
     assert set(re.findall(r"'(\w+)'", listed[1])) == acts
 
 

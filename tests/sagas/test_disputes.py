@@ -118,11 +118,11 @@ def test_after_the_payouts_the_platform_bears_what_is_lost(lunch: Ordered) -> No
     order = delivered_and_paid(lunch)
     disputed(order)
     with pytest.raises(PaymentDisputed, match="answer or accept"):
-        order.begin(refund_order, reason="there was a fly in it")
+        order.begin(refund_order, by_user_id=new_id(), reason="there was a fly in it")
     decided(order, "lost")
     assert order.balance(Code.DISPUTE_LOSSES) == TOTAL
     with pytest.raises(PaymentDisputed, match="given this money back"):
-        order.begin(refund_order, reason="there was a fly in it")
+        order.begin(refund_order, by_user_id=new_id(), reason="there was a fly in it")
     with pytest.raises(NothingToDecide, match="Nobody is owed"):
         say(order, "unpaid")
     assert at_stripe(order.id)["refunded"] == 0
@@ -192,7 +192,7 @@ def test_what_was_won_may_be_refunded_and_what_was_refunded_is_not_disputed(
     order = delivered_and_paid(lunch)
     disputed(order)
     decided(order, "won")
-    run = order.begin(refund_order, reason="there was a fly in it")
+    run = order.begin(refund_order, by_user_id=new_id(), reason="there was a fly in it")
     assert order.ends(run).status == RunStatus.COMPLETED
     assert at_stripe(order.id)["refunded"] == TOTAL
     assert sandbox(f"charge_back/{order.payment.charge}").status_code == 400

@@ -33,7 +33,7 @@ def refunded(lunch: Ordered, card: str = "pm_card_visa") -> tuple[Lunch, Run]:
     order = lunch(card).bring()
     order.complete()
     order.settles()
-    return order, order.begin(refund_order, reason="there was a fly in it")
+    return order, order.begin(refund_order, by_user_id=new_id(), reason="there was a fly in it")
 
 
 def repaying(order: Lunch) -> Run:
@@ -155,7 +155,7 @@ def test_a_refund_whose_reversal_is_impossible_is_done_and_the_payee_owes_it(
     order.complete()
     order.settles()
     change_account(order.runner, pay_out=True)
-    run = order.begin(refund_order, reason="there was a fly in it")
+    run = order.begin(refund_order, by_user_id=new_id(), reason="there was a fly in it")
     assert order.ends(run).status == RunStatus.COMPLETED
     assert order.balance(Code.PAYEE_RECEIVABLE) == DELIVERY
     assert order.payment.status == PaymentStatus.REFUNDED

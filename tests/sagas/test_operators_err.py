@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import pytest
 
@@ -47,3 +48,24 @@ def test_a_refund_clicked_twice_and_by_two_operators_is_one_refund_of_the_right_
     assert order.balance(Code.REFUND_IN_FLIGHT) == 0
     assert differences(order) == []
     assert at_stripe(wrong.id)["refunded"] == 0
+
+
+@pytest.mark.fault(39)
+def test_a_large_refund_is_made_once_somebody_else_has_agreed(
+    lunch: Callable[..., Lunch], settings: Any
+) -> None:
+    settings.MONEY_BY_HAND_LIMITS = {"USD": TOTAL - 1}
+    order = lunch().bring()
+    order.complete()
+    order.settles()
+    ines, otto = Client(a_person(Role.OPS)), Client(a_person(Role.OPS))
+    why = {"reason": "it was cold"}
+    agreement = {"order_id": str(order.id), "move": "refund_order", **why}
+    problem(ines.act(order.id, "refund", why), 409, "second_person_needed")
+    assert ines.send("POST", "/api/approvals", agreement).status_code == 201
+    problem(ines.act(order.id, "refund", why), 409, "second_person_needed")
+    assert otto.send("POST", "/api/approvals", agreement).status_code == 201
+    assert ines.act(order.id, "refund", why).status_code == 202
+    run = Run.objects.get(saga="refund_order", key=str(order.id))
+    assert order.ends(run).status == RunStatus.COMPLETED
+    assert at_stripe(order.id)["refunded"] == TOTAL

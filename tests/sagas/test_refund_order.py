@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
+from campusg.ids import new_id
 from escrow.chart import Code
 from escrow.errors import NoHold
 from payments.errors import NothingToRefund
@@ -33,7 +34,7 @@ def eaten(lunch: Ordered) -> Ordered:
 
 
 def refund(order: Lunch) -> Run:
-    return order.begin(refund_order, reason="there was a fly in it")
+    return order.begin(refund_order, by_user_id=new_id(), reason="there was a fly in it")
 
 
 def the_customer_has_everything_back(order: Lunch) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
+from campusg.ids import new_id
 from escrow.chart import Code
 from escrow.models import Entry
 from sagas.models import RunStatus
@@ -25,7 +26,7 @@ def eaten(order: Lunch, runner: User | None = None) -> Lunch:
 
 
 def refunded(order: Lunch) -> Lunch:
-    run = order.begin(refund_order, reason="there was a fly in it")
+    run = order.begin(refund_order, by_user_id=new_id(), reason="there was a fly in it")
     assert order.ends(run).status == RunStatus.COMPLETED
     return order
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
+from campusg.ids import new_id
 from escrow.chart import Code
 from orders import errors
 from orders.states import OrderStatus
@@ -139,7 +140,7 @@ def test_what_was_paid_late_can_be_given_back(lunch: Ordered) -> None:
     order = eaten(lunch())
     order.complete()
     order.settles()
-    run = order.begin(refund_order, reason="there was a fly in it")
+    run = order.begin(refund_order, by_user_id=new_id(), reason="there was a fly in it")
     assert order.ends(run).status == RunStatus.COMPLETED
     assert at_stripe(order.id)["refunded"] == TOTAL
     assert order.payment.status == PaymentStatus.REFUNDED
