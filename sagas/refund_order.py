@@ -1,8 +1,9 @@
 """Refund order: an operator gives a completed order's customer all their money back.
 
-Payees who have been paid pay it back first, if their accounts still hold it; what they can't pay
-back they owe us. Above a limit another operator has agreed before. The customer gets their money all the same; if it does not reach the card, by a
-run of its own (`repay_customer`). From the first reversal on there is only forward.
+Above a limit another operator has agreed before. Payees who have been paid pay it back first, if
+their accounts still hold it; what they can't pay back they owe us. The customer gets their money
+all the same; if it does not reach the card, by a run of its own (`repay_customer`). From the first
+reversal on there is only forward.
 """
 
 from typing import TypedDict
