@@ -8,6 +8,7 @@ from django.db import transaction
 from campusg.ids import new_id
 from escrow.chart import Code
 from escrow.errors import NoHold
+from escrow.models import Journal
 from escrow.services import (
     dispute,
     is_promised,
@@ -33,6 +34,8 @@ def disputed(order: dict[str, Any], dispute_id: Any, **said: Any) -> None:
     for _ in range(2):
         dispute(order_id=order["order_id"], dispute_id=dispute_id, **seen)
     commit_checks()
+    booked = Journal.objects.filter(operation_id=dispute_id)
+    assert booked.exists() == bool(seen["withdrawn"])
 
 
 def changes(order: dict[str, Any]) -> dict[str, int]:

@@ -55,6 +55,8 @@ def test_a_reversed_payout_is_owed_again_once():
     for _ in range(2):
         pay(order, by=reverse_payout, operation_id=operation_id)
     assert standing(order)[Code.RESTAURANT_PAYABLE] == 1250
+    theirs = {"order_id": order["order_id"], "owner": order["restaurant_id"]}
+    assert balance(Code.RESTAURANT_PAYABLE, **theirs) == 1250
 
 
 def test_a_refund_takes_from_each_what_was_theirs_and_leaves_when_stripe_sends_it():

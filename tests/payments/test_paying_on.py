@@ -122,6 +122,7 @@ def test_a_refund_of_a_part_leaves_the_rest_and_of_all_ends_what_waited() -> Non
     refunds.record_refund(a_call(refunds.prepare_refund(order_id=whole, amount=TOTAL)), TAKEN)
     assert payment(whole).status == "REFUNDED"
     assert HeldPayout.objects.get(payment=payment(whole)).ended_at is not None
+    assert HeldPayout.objects.get(payment=one).ended_at is None, "that is another order's"
 
 
 @pytest.mark.parametrize("reply", [failed("charge_disputed"), STRANGE])
