@@ -67,7 +67,7 @@ def test_a_plan_shown_is_the_plan_done_or_nothing_is(db: None) -> None:
     run = Run.objects.get(saga="cancel_order")
     shown = by_hand("pause", str(run.id), "--reason=look first")
     plan = shown.split("--plan ")[1].split()[0]
-    assert "Do not begin 4/7 payments.settle" in shown
+    assert "Do not begin 4/8 payments.settle" in shown
     assert not Run.objects.get(pk=run.pk).paused
     Run.objects.filter(pk=run.pk).update(reason="moved")
     with pytest.raises(CommandError, match="plan_outdated"):
