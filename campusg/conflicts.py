@@ -1,4 +1,7 @@
-"""Transactions that PostgreSQL breaks off for the sake of another are simply run again."""
+"""Transactions that PostgreSQL breaks off for the sake of another are simply run again.
+
+So that few are, rows are locked in one order: runs, the order, its payment, its hold, accounts.
+"""
 
 import logging
 from collections.abc import Callable

@@ -8,7 +8,7 @@ from Stripe anew.
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -17,8 +17,9 @@ from django.db.models.functions import Now
 
 #: After so many tries in vain an event waits for a person.
 TRIES = 10
-#: So long one who took an event is left alone with it.
-BUSY_SECONDS = 120
+#: So long one who took an event is left alone with it: about as long as Stripe may take to answer.
+#: Whoever takes longer is not alone any more, which does no harm: what is learnt is learnt once.
+BUSY_SECONDS = 20
 
 
 class EventState(models.TextChoices):
@@ -136,13 +137,14 @@ FROM jsonb_to_recordset(%s::jsonb) AS new(
     order_id uuid, operation_id uuid, created_at timestamptz, state text, note text)
 ON CONFLICT (id) DO NOTHING
 """
+# One at a time: a lease covers one event, not a queue of them, so that whoever dies leaves one.
 _CLAIM = """
 UPDATE payments_stripeevent AS event
 SET tries = event.tries + 1, busy_until = now() + make_interval(secs => %(busy)s)
 FROM (SELECT id FROM payments_stripeevent
       WHERE state = 'received' AND next_try_at <= now()
         AND (busy_until IS NULL OR busy_until < now())
-      ORDER BY next_try_at LIMIT %(limit)s
+      ORDER BY next_try_at LIMIT 1
       FOR UPDATE SKIP LOCKED) AS due
 WHERE event.id = due.id
 RETURNING event.id
@@ -163,12 +165,12 @@ def store(notices: Sequence[tuple[Notice, str]], source: Source) -> int:
     return new
 
 
-def claim(limit: int) -> list[StripeEvent]:
-    """Events that are due, taken so that nobody else follows them meanwhile; oldest first."""
+def claim() -> StripeEvent | None:
+    """The event that has been due for longest, taken so that nobody else follows it meanwhile."""
     with connection.cursor() as cursor:
-        cursor.execute(_CLAIM, {"limit": limit, "busy": BUSY_SECONDS})
-        ids = [row[0] for row in cursor.fetchall()]
-    return list(StripeEvent.objects.filter(pk__in=ids).order_by("received_at", "id"))
+        cursor.execute(_CLAIM, {"busy": BUSY_SECONDS})
+        row = cursor.fetchone()
+    return StripeEvent.objects.get(pk=row[0]) if row else None
 
 
 def waiting() -> bool:
@@ -178,9 +180,16 @@ def waiting() -> bool:
 
 
 def finish(event: StripeEvent, state: EventState, note: str = "") -> None:
-    """Say what came of an event; one that a person may want to look at says so in the log too."""
-    StripeEvent.objects.filter(pk=event.pk).update(
+    """Say what came of an event, unless somebody else has taken it since."""
+    _ours(event).update(
         state=state, note=note[:2000], done_at=Now(), next_try_at=None, busy_until=None
+    )
+
+
+def put_off(event: StripeEvent, seconds: float, note: str) -> None:
+    """Have it followed again after so many seconds, unless somebody else has taken it since."""
+    _ours(event).update(
+        next_try_at=Now() + timedelta(seconds=seconds), busy_until=None, note=note[:2000]
     )
 
 
@@ -201,6 +210,10 @@ def prune(days: int, batch: int) -> int:
         )
         gone: int = cursor.rowcount
     return gone
+
+
+def _ours(event: StripeEvent) -> models.QuerySet[StripeEvent]:
+    return StripeEvent.objects.filter(pk=event.pk, tries=event.tries)
 
 
 def _short(value: Any, most: int) -> str:

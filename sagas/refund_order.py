@@ -23,13 +23,13 @@ class OrderToRefund(TypedDict):
 
 refund_order = Saga(
     "refund_order",
-    step(escrow.paid_for),
     step(orders.agree_refund),
     step(payments.begin_refund, compensate=payments.stop_refund),
+    step(escrow.paid_for),
     step(payments.reverse_restaurant, pivot=True),
     step(payments.reverse_runner),
-    step(escrow.reverse_payouts),
     step(payouts.end_waiting),
+    step(escrow.reverse_payouts),
     step(payments.refund, emits="payment.refunded"),
     step(escrow.refund, emits="escrow.refunded"),
     step(repaying.start),

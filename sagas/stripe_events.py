@@ -5,12 +5,10 @@ that fails is tried again, ever later, ten times; then it waits for a person.
 """
 
 import logging
-from datetime import timedelta
 from functools import partial
 from uuid import UUID
 
 from celery import shared_task
-from django.db.models.functions import Now
 
 from campusg.conflicts import in_transaction
 from orders import services as orders
@@ -26,19 +24,20 @@ from scheduler import services as scheduler
 
 log = logging.getLogger(__name__)
 
-#: Few, so that one slow answer of Stripe's keeps few waiting.
+#: So many, then others have their turn at the worker.
 BATCH = 10
 
 
 @shared_task(name=FOLLOW)
 def follow_due() -> int:
-    """Follow events that are due; how many."""
-    events = stripe_events.claim(BATCH)
-    for event in events:
+    """Follow events that are due, oldest first; how many."""
+    followed = 0
+    while followed < BATCH and (event := stripe_events.claim()):
         _follow(event)
-    if len(events) == BATCH:
+        followed += 1
+    if followed == BATCH:
         hint()
-    return len(events)
+    return followed
 
 
 def hurry_due() -> None:
@@ -112,8 +111,4 @@ def _failed(event: StripeEvent, error: Exception) -> None:
         log.error("event %s (%s) needs a person: %s", event.pk, event.type, error)
         stripe_events.finish(event, EventState.DEAD, repr(error))
         return
-    StripeEvent.objects.filter(pk=event.pk).update(
-        next_try_at=Now() + timedelta(seconds=min(3600, 2**event.tries)),
-        busy_until=None,
-        note=repr(error)[:2000],
-    )
+    stripe_events.put_off(event, min(3600, 2**event.tries), repr(error))

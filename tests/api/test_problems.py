@@ -165,24 +165,24 @@ def test_nobody_between_us_keeps_what_the_api_tells(client):
 
 def test_a_mistake_of_ours_is_500_and_says_nothing_more(client, kitchen, monkeypatch, caplog):
     def broken(*_args, **_facts):
-        raise RuntimeError("sk_live_secret")
+        raise RuntimeError("what only the log may know")
 
     monkeypatch.setattr("orders.views.start", broken)
     response = client.order(order_body(kitchen))
     body = problem(response, 500, "internal_error")
-    assert "sk_live" not in response.content.decode()
+    assert "only the log" not in response.content.decode()
     assert body["request_id"] in caplog.text
-    assert "sk_live_secret" in caplog.text
+    assert "what only the log may know" in caplog.text
 
 
 def test_a_mistake_while_an_answer_is_written_is_a_problem_too(client, monkeypatch):
     def broken(*_args):
-        raise RuntimeError("sk_live_secret")
+        raise RuntimeError("what only the log may know")
 
     monkeypatch.setattr("rest_framework.renderers.JSONRenderer.render", broken)
     response = client.get("/api/orders")
     problem(response, 500, "internal_error")
-    assert "sk_live" not in response.content.decode()
+    assert "only the log" not in response.content.decode()
 
 
 def test_outside_the_api_people_get_pages(settings):

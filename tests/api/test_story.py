@@ -106,6 +106,7 @@ def test_a_customer_whose_lunch_was_bad_gets_their_money_back(worker):
     customer, restaurant = make_customer(), make_restaurant()
     make_payee(restaurant.owner)
     order = handed_over(Client(customer), Client(make_runner()), restaurant)
+    eventually(lambda: _ended(Client(restaurant.owner), f"{order['id']}:restaurant"))
     url, why = f"/api/orders/{order['id']}/refund", {"reason": "it was cold"}
     ops = Client(a_person(Role.OPS))
     given = ops.send("POST", url, why, Prefer="wait=10")

@@ -30,7 +30,7 @@ def test_a_refund_clicked_twice_and_by_two_operators_is_one_refund_of_the_right_
     order.settles()
     ines, otto = Client(a_person(Role.OPS)), Client(a_person(Role.OPS))
     url, click = f"/api/orders/{order.id}/refund", new_id().hex
-    problem(ines.act(wrong.id, "refund", {"reason": "it was cold"}), 409, "no_hold")
+    problem(ines.act(wrong.id, "refund", {"reason": "it was cold"}), 409, "nothing_to_refund")
     asked = at_once(
         [
             partial(ines.send, "POST", url, {"reason": "it was cold"}, click),

@@ -224,12 +224,31 @@ def test_what_fails_is_tried_again_ever_later_and_dead_after_ten_times(
 def test_an_event_that_somebody_took_and_never_brought_back_is_taken_again() -> None:
     event = an_event("customer.created", id="cus_1", object="customer")
     stripe_events.store([(Notice.of(event), "")], Source.WEBHOOK)
-    assert len(stripe_events.claim(10)) == 1
-    assert stripe_events.claim(10) == []
+    slow = stripe_events.claim()
+    assert stripe_events.claim() is None
     rows = StripeEvent.objects.filter(pk=event["id"])
     rows.update(busy_until=rows.get().received_at)
-    assert len(stripe_events.claim(10)) == 1
+    assert stripe_events.claim() is not None
     assert rows.get().tries == 2
+    # Who was slower than that changes nothing any more.
+    stripe_events.put_off(slow, 3600, "it took too long")
+    stripe_events.finish(slow, EventState.DEAD)
+    assert (rows.get().state, rows.get().note) == (EventState.RECEIVED, "")
+    assert stripe_events.claim() is None
+
+
+def test_whoever_dies_over_events_leaves_one_of_them(monkeypatch: Any) -> None:
+    events = [an_event("customer.created", id="cus_1", object="customer") for _ in range(3)]
+    stripe_events.store([(Notice.of(event), "") for event in events], Source.WEBHOOK)
+
+    def killed(_: object) -> str:
+        raise SystemExit
+
+    monkeypatch.setattr(following_events, "_done", killed)
+    with pytest.raises(SystemExit):
+        following_events.follow_due()
+    monkeypatch.undo()
+    assert following_events.follow_due() == 2
 
 
 def test_old_events_are_forgotten_after_ninety_days(django_db_blocker: Any) -> None:

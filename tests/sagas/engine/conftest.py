@@ -1,6 +1,7 @@
 """Starting toy runs and looking at what they left behind."""
 
 from collections.abc import Callable
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -8,7 +9,7 @@ from django.db import connection, transaction
 
 from sagas.engine import Saga
 from sagas.engine.starting import enqueue
-from sagas.models import ACTIVE, Run
+from sagas.models import ACTIVE, Run, RunStatus
 from tests.conftest import eventually
 from tests.sagas.engine import toys
 
@@ -50,6 +51,17 @@ class Toy:
         with connection.cursor() as cursor:
             cursor.execute(f"SELECT name FROM {table} WHERE token = %s ORDER BY id", [self.token])
             return [row[0] for row in cursor.fetchall()]
+
+
+def change(toy: Toy, **fields: Any) -> None:
+    """Say of a run what time or a worker would have made of it."""
+    Run.objects.filter(pk=toy.id).update(**fields)
+
+
+def park(*toys_: Toy) -> None:
+    """A person was called for them."""
+    for one in toys_:
+        change(one, status=RunStatus.PARKED, wake_at=None, lease_until=None)
 
 
 @pytest.fixture(scope="session")
