@@ -81,7 +81,7 @@ def test_what_a_payee_has_already_is_refunded_all_the_same_and_owed_by_them():
 
 
 def test_money_still_in_escrow_is_refunded_from_there_and_only_the_rest_passed_on():
-    order = captured()
+    order, _another = captured(), released()
     give_back(order, food=250, delivery=399)
     facts = release(**order)
     assert facts == {"restaurant_due": 1000, "runner_due": 0, "platform_kept": 123}

@@ -7,6 +7,7 @@ import pytest
 from django.db import IntegrityError, transaction
 
 from campusg.ids import new_id
+from escrow import ledger
 from escrow.chart import ESCROW, Code
 from escrow.errors import AlreadyHeld, EscrowCapReached
 from escrow.ledger import open_accounts_of_order
@@ -104,6 +105,25 @@ def test_two_who_open_the_same_accounts_do_not_wait_for_each_other_for_ever():
     crosswise = [lambda: open_them(ESCROW), lambda: open_them(ESCROW[::-1])]
     assert at_once(crosswise * 2) == [None] * 4
     assert Account.objects.filter(order_id=order_id).count() == 3
+
+
+def test_of_two_who_find_an_account_missing_both_have_the_one_that_is_opened():
+    order_id, wanted, opened = new_id(), {(Code.PAYEE_RECEIVABLE, new_id())}, Event()
+
+    def find(then=lambda: None):
+        with transaction.atomic():
+            found = ledger._accounts(order_id, "USD", wanted)
+            opened.set()
+            then()
+        return found
+
+    def find_second():
+        assert opened.wait(30)
+        return find()
+
+    first, second = at_once([lambda: find(until_somebody_waits_for_me), find_second])
+    assert first == second
+    assert first.keys() == wanted
 
 
 def test_the_cap_is_exact_however_many_come_at_once(settings):

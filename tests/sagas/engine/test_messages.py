@@ -14,7 +14,7 @@ from django.db.models.functions import Now
 from kombu.exceptions import OperationalError as BrokerGone
 
 from campusg.points import Point, listen
-from sagas.engine import publishing, store, sweeping, tasks
+from sagas.engine import local, publishing, store, sweeping, tasks
 from sagas.engine.admission import (
     STOP,
     Message,
@@ -26,7 +26,7 @@ from sagas.engine.admission import (
 )
 from sagas.engine.progress import GRACE
 from sagas.engine.publishing import StepRefused, publish, queue_length, trim
-from sagas.models import Pause, Run, RunStatus
+from sagas.models import Pause, Run, RunStatus, StepState
 from tests.conftest import forget_messages
 from tests.sagas.engine import toys
 from tests.sagas.engine.conftest import Toy
@@ -91,6 +91,12 @@ def test_a_message_acts_only_where_its_run_stands(
 
 
 @pytest.mark.django_db
+def test_a_step_alone_in_its_transaction_is_asked_as_well(toy: NewToy) -> None:
+    one = toy(toys.local_saga)
+    assert local._single(Message(one.id, 2, 1)) == (STOP, False), "the run stands at 1"
+    assert one.effects() == []
+
+
 def test_a_waiting_run_whose_message_acts_waits_no_longer(toy: NewToy) -> None:
     one = toy(toys.local_saga)
     change(one, status=S.WAITING)
@@ -225,6 +231,14 @@ def test_a_message_does_its_step_and_lets_the_next_be_published(toy: NewToy, set
     assert [link["args"][1] for link in task.request.chain] == [4, 3]
     with pytest.raises(Ignore):
         tasks.carry_local(task, str(one.id), 1, 1)
+
+
+def test_while_an_outcome_is_unknown_the_log_says_why(toy: NewToy) -> None:
+    one = toy(toys.remote_saga, remote="lose")
+    carry(one.id)
+    carry(one.id)
+    step = one.run.steps.get(position=2)
+    assert (step.state, step.error) == (StepState.UNKNOWN, "the reply was lost")
 
 
 def test_a_step_that_is_refused_fails_its_task(toy: NewToy, settings: Any) -> None:

@@ -112,6 +112,15 @@ def test_a_remote_refusal_keeps_its_outcome_and_undoes_what_came_before(
     assert toy.effects()[-1] == "undo_a"
 
 
+def test_a_remote_step_refused_before_it_calls_undoes_what_came_before(
+    ran: Callable[..., Toy],
+) -> None:
+    toy = ran(toys.remote_saga, remote="refuse")
+    assert toy.run.status == RunStatus.COMPENSATED
+    assert toy.run.reason == "toys.remote: remote says no"
+    assert toy.effects()[-1] == "undo_a"
+
+
 def test_a_later_refusal_undoes_the_remote_step(ran: Callable[..., Toy]) -> None:
     toy = ran(toys.remote_saga, c="refuse")
     assert toy.run.status == RunStatus.COMPENSATED

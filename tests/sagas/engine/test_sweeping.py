@@ -53,6 +53,19 @@ def test_the_sweep_publishes_what_is_due_once_and_says_how_many(
     park(due, later, paused)
 
 
+def test_of_very_many_the_sweep_publishes_a_batch_at_a_time(
+    only_mine: None, toy: NewToy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs = [toy(toys.local_saga) for _ in range(3)]
+    monkeypatch.setattr(sweeping, "BATCH", 2)
+    monkeypatch.setattr(sweeping.publishing, "publish", lambda run, retry: True)
+    queue(monkeypatch, 0)
+    for one in runs:
+        change(one, wake_at=PAST)
+    assert [sweeping.sweep() for _ in range(3)] == [2, 1, 0]
+    park(*runs)
+
+
 @pytest.mark.parametrize(
     ("sweeps", "waits", "seconds"), [(0, 0, 1), (1, 0, 2), (9, 0, 2), (9, 200, 60), (2, 200, 4)]
 )

@@ -124,6 +124,10 @@ def test_a_participant_gives_what_it_declared_and_no_more() -> None:
 
 
 def test_a_far_participant_is_three_functions() -> None:
+    @remote_participant(gives=Learnt, refuses=No)
+    def far(*, who: UUID) -> Any:
+        return None if who == ID else {"when": NOW, "who": who}
+
     assert not far.complete
     called = far.call(lambda call: ("answered", call))
     assert not far.complete
