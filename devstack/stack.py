@@ -122,6 +122,11 @@ class Stack:
         self._state.processes = servers | ours
         self._state.write(self.folder)
 
+    def tell(self, more: dict[str, str]) -> None:
+        """Add to what clients of the servers are told, in the environment and in its file."""
+        self.env |= more
+        write_env(self.folder, self.env)
+
     def __enter__(self) -> Self:
         self.start()
         return self

@@ -11,7 +11,7 @@ from pathlib import Path
 from devstack.errors import StackError
 from devstack.part import last_lines
 from devstack.stack import Stack
-from devstack.state import free_port, is_free
+from devstack.state import free_port, is_free, write_private
 from devstack.stripe import CHECKOUT, import_path
 from devstack.supervisor import Command, Supervisor
 
@@ -29,6 +29,10 @@ def up(stack: Stack, preparations: Sequence[str], say: Say) -> None:
         env = {**os.environ, **stack.env, "PYTHONPATH": import_path()}
         said = {command: manage(command, env, stack.folder, say) for command in preparations}
         port = web_port(say)
+        stack.tell({"SITE_URL": f"http://127.0.0.1:{port}"})
+        if "stripe" in stack.parts:
+            stack.tell(webhooks(stack, port, env | stack.env, say))
+        env |= stack.env
         supervisor = Supervisor(
             our_processes(env, stack.folder, port), say=say, on_change=stack.record
         )
@@ -80,6 +84,22 @@ def manage(command: str, env: dict[str, str], folder: Path, say: Say) -> str:
     if done.returncode != 0:
         raise StackError(f"`manage.py {command}` failed; the end of {log}:\n{last_lines(log, 15)}")
     return log.read_text()
+
+
+def webhooks(stack: Stack, port: int, env: dict[str, str], say: Say) -> dict[str, str]:
+    """Have our own sandbox tell the site of its events: what it signs them with. It is asked once
+    for each port and remembers it; so the answer is kept where the sandbox keeps its own state."""
+    kept = stack.parts["stripe"].data / f"webhooks-{port}.env"
+    if not kept.exists():
+        said = manage("webhooks register", env, stack.folder, say)
+        write_private(kept, said)
+    return signing(kept)
+
+
+def signing(log: Path) -> dict[str, str]:
+    """What Stripe signs its webhooks with, as `manage.py webhooks register` says."""
+    lines = log.read_text().splitlines()
+    return dict(line.split("=", 1) for line in lines if line.startswith("STRIPE_"))
 
 
 def web_port(say: Say) -> int:

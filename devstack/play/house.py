@@ -22,7 +22,7 @@ from devstack.stack import Stack
 from devstack.state import free_port
 from devstack.stripe import CHECKOUT, import_path
 from devstack.supervisor import Command, Supervisor
-from devstack.up import our_processes
+from devstack.up import our_processes, signing
 
 PARTS = ("postgres", "valkey", "kafka", "stripe")
 READY_WITHIN = 30.0  # seconds until the site answers and every worker takes messages
@@ -120,7 +120,7 @@ def opened(folder: Path, plan: Plan, say: Callable[[str], None]) -> Iterator[Hou
         site = f"http://127.0.0.1:{port}"
         _prepare(stack.folder, env, ["migrate"])
         _prepare(stack.folder, env, ["topics", "ensure"], ["webhooks", "register", site])
-        env |= _secrets(stack.folder / "webhooks.log")
+        env |= signing(stack.folder / "webhooks.log")
         say("tables, topics and webhooks made")
         supervisor = Supervisor(
             _processes(env, stack.folder, port, plan.workers), on_change=stack.record
@@ -172,12 +172,6 @@ def _seed(folder: Path, env: Mapping[str, str], plan: Plan) -> dict[str, Any]:
     _prepare(folder, env, ["seed_campus", f"--json={path}", f"--password={PASSWORD}", *flags])
     people: dict[str, Any] = json.loads(path.read_text())
     return people
-
-
-def _secrets(log: Path) -> dict[str, str]:
-    """What the sandbox signs its webhooks with, as `manage.py webhooks register` says."""
-    lines = log.read_text().splitlines()
-    return dict(line.split("=", 1) for line in lines if line.startswith("STRIPE_"))
 
 
 def _wait_until_open(folder: Path, site: str, workers: Iterable[str]) -> None:

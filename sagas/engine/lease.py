@@ -48,7 +48,9 @@ class LeaseKeeper:
             yield
         finally:
             with self._changed:
-                self._held.pop(run_id, None)
+                # Unless another here has taken the run over meanwhile.
+                if self._held.get(run_id) == fence:
+                    del self._held[run_id]
 
     def _renew(self) -> None:
         stop = threading.Event()

@@ -50,7 +50,6 @@ class _StepFailed(Exception):
     """The step at `position` failed, and the batch that it was part of was rolled back."""
 
     def __init__(self, position: int) -> None:
-        super().__init__(position)
         self.position = position
 
 

@@ -101,6 +101,14 @@ def test_a_run_whose_promise_is_broken_says_how_much_is_at_risk_and_of_what(toy:
     assert (one.run.amount_at_risk, one.run.currency) == (7, "EUR")
 
 
+def test_a_run_that_was_parked_with_nothing_left_to_undo_ends_undone(toy: NewToy) -> None:
+    one = at(toy, 1, a="refuse")
+    while carry(one.id):
+        pass
+    Run.objects.filter(pk=one.id).update(status=S.PARKED, undo_failed=True, ended_at=None)
+    assert act("resume", one) == ["It ends COMPENSATED."]
+
+
 @pytest.mark.parametrize(
     ("fields", "said"),
     [

@@ -1,6 +1,7 @@
 """Who keeps runs going: leases that are renewed, the pulse of a worker, the signals that wake."""
 
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -13,7 +14,7 @@ from django.db.models.functions import Now
 from sagas.engine import lease
 from sagas.engine.lease import LEASE_SECONDS, LeaseKeeper
 from sagas.engine.pulse import SEEN_SECONDS, Pulse
-from sagas.engine.starting import announce, conclude, signal
+from sagas.engine.starting import announce, conclude, signal, take_up
 from sagas.models import Run, RunStatus, Worker
 from tests.conftest import eventually
 from tests.sagas.engine import toys
@@ -30,6 +31,10 @@ S = RunStatus
 def keeper(monkeypatch: pytest.MonkeyPatch) -> LeaseKeeper:
     monkeypatch.setattr(lease, "RENEW_SECONDS", 0.02)
     return LeaseKeeper()
+
+
+def test_a_lease_outlives_a_renewal_that_fails() -> None:
+    assert 2 * lease.RENEW_SECONDS < LEASE_SECONDS
 
 
 def test_leases_are_renewed_as_long_as_their_calls_are_made(
@@ -55,6 +60,20 @@ def test_leases_are_renewed_as_long_as_their_calls_are_made(
         eventually(lambda: Run.objects.filter(pk=other.id, lease_until__gt=Now()).exists())
     assert mine.run.lease_until.year == 2020, "nobody makes that call any more"
     assert keeper._thread is first, "one thread for all"
+
+
+def test_who_lost_a_run_to_another_of_this_process_leaves_the_other_s_lease_alone(
+    keeper: LeaseKeeper, toy: NewToy
+) -> None:
+    one = toy(toys.remote_saga)
+    change(one, fence=7, lease_until=PAST)
+    with ExitStack() as zombie:
+        zombie.enter_context(keeper.keep(one.id, 6))
+        with keeper.keep(one.id, 7):
+            zombie.close()
+            change(one, lease_until=PAST)
+            eventually(lambda: Run.objects.filter(pk=one.id, lease_until__gt=Now()).exists())
+    assert not keeper._held
 
 
 def test_a_lease_that_can_t_be_renewed_once_is_renewed_again(
@@ -186,6 +205,15 @@ def test_a_signal_reaches_a_run_that_goes_back_and_leaves_it_so(toy: NewToy) -> 
     park(one)
     change(one, waits_for="go")
     assert not signal(one.id, "go")
+
+
+def test_a_parked_run_is_taken_up_where_it_stands_and_any_other_left(toy: NewToy) -> None:
+    one = toy(toys.local_saga)
+    assert not take_up("toy_local", one.token, "it is mended")
+    change(one, status=S.PARKED, position=2, wake_at=None, reason="b broke")
+    assert take_up("toy_local", one.token, "it is mended")
+    assert (one.run.status, one.run.position, one.run.reason) == (S.RUNNING, 2, "")
+    park(one)
 
 
 def test_a_parked_run_whose_promise_holds_by_now_is_concluded(toy: NewToy) -> None:

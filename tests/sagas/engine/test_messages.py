@@ -1,4 +1,4 @@
-"""Messages of a run: which may act, what a chain carries, and what becomes of those that fail."""
+"""Messages of a run: which may act, and what a chain carries."""
 
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -8,13 +8,12 @@ from uuid import UUID, uuid4
 
 import pytest
 from celery import current_app
-from celery.exceptions import Ignore
-from django.db import OperationalError, connection
+from django.db import transaction
 from django.db.models.functions import Now
 from kombu.exceptions import OperationalError as BrokerGone
 
 from campusg.points import Point, listen
-from sagas.engine import local, publishing, store, sweeping, tasks
+from sagas.engine import local, publishing, store, sweeping
 from sagas.engine.admission import (
     STOP,
     Message,
@@ -24,13 +23,12 @@ from sagas.engine.admission import (
     admit,
     answer,
 )
-from sagas.engine.progress import GRACE
-from sagas.engine.publishing import StepRefused, publish, queue_length, trim
-from sagas.models import Pause, Run, RunStatus, StepState
+from sagas.engine.publishing import publish, queue_length, trim
+from sagas.engine.starting import start
+from sagas.models import Pause, Run, RunStatus
 from tests.conftest import forget_messages
 from tests.sagas.engine import toys
 from tests.sagas.engine.conftest import Toy
-from tests.sagas.messages import carry
 
 pytestmark = pytest.mark.usefixtures("no_worker")
 NewToy = Callable[..., Toy]
@@ -158,6 +156,15 @@ def test_what_is_published_is_the_rest_of_the_run_in_one_chain(toy: NewToy, sent
     assert errback["options"]["priority"] == publishing.FOREGROUND
 
 
+def test_a_run_is_published_as_soon_as_its_start_is_committed(toy_tables: None, sent: Any) -> None:
+    token = uuid4().hex
+    with transaction.atomic():
+        run = start(toys.remote_saga, token, token=token, script={})
+        assert Point.PUBLISHING not in [point for point, _ in sent()]
+    assert sent()[-1] == (Point.PUBLISHED, str(run.pk))
+    Run.objects.filter(pk=run.pk).update(status=S.PARKED, wake_at=None)
+
+
 def test_what_nobody_waits_for_is_published_behind_all_others(toy: NewToy) -> None:
     one = toy(toys.local_saga)
     forget_messages()
@@ -211,83 +218,3 @@ def test_the_elements_that_are_done_are_taken_off_the_chain(position: int, left:
     trim(task, position)
     assert [one["args"][1] for one in chain] == left
     trim(SimpleNamespace(request=SimpleNamespace(chain=None)), position)  # type: ignore[arg-type]
-
-
-# Tasks.
-
-
-def a_task(*positions: int) -> Any:
-    chain = [{"args": ["run", at, 1]} for at in positions]
-    return SimpleNamespace(request=SimpleNamespace(chain=chain))
-
-
-def test_a_message_does_its_step_and_lets_the_next_be_published(toy: NewToy, settings: Any) -> None:
-    settings.SAGA_FAST_PATH = "off"
-    one, task = toy(toys.remote_saga), a_task(4, 3, 2)
-    tasks.carry_local(task, str(one.id), 1, 1)
-    assert (one.effects(), len(task.request.chain)) == (["a"], 3)
-    tasks.carry_remote(task, str(one.id), 2, 1)
-    assert one.remote() == {"remote": "on"}
-    assert [link["args"][1] for link in task.request.chain] == [4, 3]
-    with pytest.raises(Ignore):
-        tasks.carry_local(task, str(one.id), 1, 1)
-
-
-def test_while_an_outcome_is_unknown_the_log_says_why(toy: NewToy) -> None:
-    one = toy(toys.remote_saga, remote="lose")
-    carry(one.id)
-    carry(one.id)
-    step = one.run.steps.get(position=2)
-    assert (step.state, step.error) == (StepState.UNKNOWN, "the reply was lost")
-
-
-def test_a_step_that_is_refused_fails_its_task(toy: NewToy, settings: Any) -> None:
-    settings.SAGA_FAST_PATH = "off"
-    one = toy(toys.local_saga, a="refuse")
-    with pytest.raises(StepRefused, match=r"toys\.a: a says no"):
-        tasks.carry_local(a_task(), str(one.id), 1, 1)
-
-
-def test_an_errback_hurries_only_what_has_just_turned(toy: NewToy) -> None:
-    one = toy(toys.local_saga, b="refuse")
-    while one.run.status == S.RUNNING:
-        carry(one.id)
-    forget_messages()
-    tasks.on_fail(str(one.id))
-    assert queue_length() == 1
-    change(one, changed_at=Now() - 2 * GRACE)
-    tasks.on_fail(str(one.id))
-    other = toy(toys.local_saga)
-    forget_messages()
-    tasks.on_fail(str(other.id))
-    assert queue_length() == 0
-
-
-def test_a_message_whose_connection_went_away_is_worked_off_on_another(toy: NewToy) -> None:
-    one, tried = toy(toys.local_saga), []
-
-    def run(message: Message) -> Outcome:
-        tried.append(message)
-        if len(tried) == 1:
-            connection.connection.close()
-            raise OperationalError("server closed the connection")
-        connection.ensure_connection()
-        assert connection.is_usable()
-        return STOP
-
-    message = Message(one.id, 1, 1)
-    assert tasks._reconnecting(run, message) == STOP
-    assert tried == [message, message]
-
-
-def test_a_message_that_breaks_otherwise_is_not_repeated(toy: NewToy) -> None:
-    tried = []
-    connection.ensure_connection()
-
-    def run(message: Message) -> Outcome:
-        tried.append(message)
-        raise OperationalError("no such table")
-
-    with pytest.raises(OperationalError):
-        tasks._reconnecting(run, Message(uuid4(), 1, 1))
-    assert len(tried) == 1

@@ -127,6 +127,12 @@ def test_money_out_of_place_is_left_only_by_saying_so(toy: NewToy) -> None:
         "0.07 USD stays out of place, and is yours to settle."
     ]
     assert one.run.amount_at_risk == 7
+    for currency, said in (({"currency": "EUR"}, "0.07 EUR would"), ({}, "0.07  would")):
+        other = toy(toys.local_saga, difference="7")
+        facts = other.run.facts | currency
+        Run.objects.filter(pk=other.id).update(status=S.PARKED, wake_at=None, facts=facts)
+        with pytest.raises(NotNow, match=said):
+            act("terminate", other)
     plain = at(toy, 1, toys.pivot_saga, paused=Pause.RUN)
     assert act("terminate", plain)
 

@@ -1,0 +1,143 @@
+"""What a message does: a step or many, what is noted of it, and what becomes of one that fails."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from types import SimpleNamespace
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from celery.exceptions import Ignore
+from django.db import OperationalError, connection
+from django.db.models.functions import Now
+
+from sagas.engine import local, tasks
+from sagas.engine.admission import (
+    STOP,
+    Message,
+    Outcome,
+)
+from sagas.engine.progress import GRACE
+from sagas.engine.publishing import StepRefused, queue_length
+from sagas.engine.remote import Claim, _broke
+from sagas.models import Run, RunStatus, StepState
+from tests.conftest import forget_messages
+from tests.sagas.engine import toys
+from tests.sagas.engine.conftest import Toy
+from tests.sagas.messages import carry
+
+pytestmark = pytest.mark.usefixtures("no_worker")
+NewToy = Callable[..., Toy]
+S = RunStatus
+
+
+def a_task(*positions: int) -> Any:
+    chain = [{"args": ["run", at, 1]} for at in positions]
+    return SimpleNamespace(request=SimpleNamespace(chain=chain))
+
+
+def test_a_message_does_its_step_and_lets_the_next_be_published(toy: NewToy, settings: Any) -> None:
+    settings.SAGA_FAST_PATH = "off"
+    one, task = toy(toys.remote_saga), a_task(4, 3, 2)
+    tasks.carry_local(task, str(one.id), 1, 1)
+    assert (one.effects(), len(task.request.chain)) == (["a"], 3)
+    tasks.carry_remote(task, str(one.id), 2, 1)
+    assert one.remote() == {"remote": "on"}
+    assert [link["args"][1] for link in task.request.chain] == [4, 3]
+    with pytest.raises(Ignore):
+        tasks.carry_local(task, str(one.id), 1, 1)
+
+
+def test_while_an_outcome_is_unknown_the_log_says_why(toy: NewToy) -> None:
+    one = toy(toys.remote_saga, remote="lose")
+    carry(one.id)
+    carry(one.id)
+    step = one.run.steps.get(position=2)
+    assert (step.state, step.error) == (StepState.UNKNOWN, "the reply was lost")
+
+
+def test_a_step_that_breaks_is_logged_with_what_broke(toy: NewToy, settings: Any) -> None:
+    one = toy(toys.local_saga, a="break:2")
+    carry(one.id)
+    step = one.run.steps.get(position=1)
+    assert (step.state, step.error) == (StepState.FAILED, "RuntimeError('a broke')")
+
+
+def test_waits_between_tries_are_stretched_where_time_is(toy: NewToy, settings: Any) -> None:
+    settings.SAGA_RETRY_SCALE = 100
+    one = toy(toys.local_saga, a="break")
+    carry(one.id)
+    soon, late = Now() + timedelta(seconds=2), Now() + timedelta(seconds=8)
+    assert Run.objects.filter(pk=one.id, not_before__gt=soon, not_before__lt=late).exists()
+
+
+def test_a_batch_takes_all_its_steps_in_one_transaction(
+    toy: NewToy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = toy(toys.local_saga)
+    monkeypatch.setattr(local, "_single", None)
+    monkeypatch.setattr(local, "BATCH_SECONDS", 60)
+    carry(one.id)
+    assert one.run.status == S.COMPLETED
+
+
+def test_of_a_call_that_breaks_after_it_was_lost_to_another_nothing_is_noted(toy: NewToy) -> None:
+    one = toy(toys.remote_saga)
+    carry(one.id)
+    Run.objects.filter(pk=one.id).update(fence=7)
+    zombie = Claim(Message(one.id, 2, 1), 6, toys.remote, None)
+    assert _broke(zombie, RuntimeError("late")) == STOP
+    assert one.run.attempt == 0
+    assert not one.run.steps.filter(position=2).exists()
+
+
+def test_a_step_that_is_refused_fails_its_task(toy: NewToy, settings: Any) -> None:
+    settings.SAGA_FAST_PATH = "off"
+    one = toy(toys.local_saga, a="refuse")
+    with pytest.raises(StepRefused, match=r"toys\.a: a says no"):
+        tasks.carry_local(a_task(), str(one.id), 1, 1)
+
+
+def test_an_errback_hurries_only_what_has_just_turned(toy: NewToy) -> None:
+    one = toy(toys.local_saga, b="refuse")
+    while one.run.status == S.RUNNING:
+        carry(one.id)
+    forget_messages()
+    tasks.on_fail(str(one.id))
+    assert queue_length() == 1
+    Run.objects.filter(pk=one.id).update(changed_at=Now() - 2 * GRACE)
+    tasks.on_fail(str(one.id))
+    other = toy(toys.local_saga)
+    forget_messages()
+    tasks.on_fail(str(other.id))
+    assert queue_length() == 0
+
+
+def test_a_message_whose_connection_went_away_is_worked_off_on_another(toy: NewToy) -> None:
+    one, tried = toy(toys.local_saga), []
+
+    def run(message: Message) -> Outcome:
+        tried.append(message)
+        if len(tried) == 1:
+            connection.connection.close()
+            raise OperationalError("server closed the connection")
+        connection.ensure_connection()
+        assert connection.is_usable()
+        return STOP
+
+    message = Message(one.id, 1, 1)
+    assert tasks._reconnecting(run, message) == STOP
+    assert tried == [message, message]
+
+
+def test_a_message_that_breaks_otherwise_is_not_repeated(toy: NewToy) -> None:
+    tried = []
+    connection.ensure_connection()
+
+    def run(message: Message) -> Outcome:
+        tried.append(message)
+        raise OperationalError("no such table")
+
+    with pytest.raises(OperationalError):
+        tasks._reconnecting(run, Message(uuid4(), 1, 1))
+    assert len(tried) == 1
