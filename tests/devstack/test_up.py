@@ -4,12 +4,15 @@ import os
 import re
 import signal
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 from urllib.request import urlopen
 
 import pytest
 
 from devstack.process import wait_until
 from devstack.state import State
+from devstack.up import webhooks
 from tests.devstack.conftest import Run, gone
 
 UP = """
@@ -36,11 +39,21 @@ def test_campusg_starts_survives_the_death_of_a_worker_and_of_its_database_and_s
     folder: Path, run: Run
 ) -> None:
     settings = {"DJANGO_SETTINGS_MODULE": "campusg.settings.local"}
-    owner = run("-c", UP, folder, "postgres valkey", "migrate", env=settings)
+    owner = run("-c", UP, folder, "postgres valkey stripe", "migrate", env=settings)
     while not (found := re.search(r"admin +(http\S+)", line := owner.stdout.readline())):
         assert line, owner.stderr.read()
     before = processes(folder)
-    assert list(before) == ["valkey", "postgres", "web", "worker", "beat", "relay", "notifications"]
+    assert "STRIPE_CONNECT_WEBHOOK_SECRETS=whsec_" in (folder / "env").read_text()
+    assert list(before) == [
+        "valkey",
+        "stripe",
+        "postgres",
+        "web",
+        "worker",
+        "beat",
+        "relay",
+        "notifications",
+    ]
 
     for name in ("worker", "postgres"):
         os.kill(before[name], signal.SIGKILL)
@@ -57,6 +70,12 @@ def test_campusg_starts_survives_the_death_of_a_worker_and_of_its_database_and_s
     assert died[:2] == ["worker", "postgres"]
     assert {*died} <= {"worker", "postgres", "beat", "relay", "notifications"}
     assert gone(*before.values(), *after.values())
+
+
+def test_a_sandbox_that_tells_this_site_already_is_not_asked_again(tmp_path: Path) -> None:
+    (tmp_path / "webhooks-8000.env").write_text("STRIPE_WEBHOOK_SECRETS=whsec_1\n")
+    stack: Any = SimpleNamespace(parts={"stripe": SimpleNamespace(data=tmp_path)})
+    assert webhooks(stack, 8000, {}, print) == {"STRIPE_WEBHOOK_SECRETS": "whsec_1"}
 
 
 def test_a_preparation_that_fails_is_quoted_and_everything_stops(folder: Path, run: Run) -> None:
