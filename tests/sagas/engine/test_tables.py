@@ -8,10 +8,12 @@ from uuid import UUID, uuid4
 import pytest
 
 from campusg.errors import Refused
-from sagas.engine import Saga, SagaMistake, Unkept, participant, remote_participant, step
+from sagas.engine import Saga, SagaMistake, Unkept, participant, progress, remote_participant, step
 from sagas.engine import facts as factual
 from sagas.engine.definition import Promise, saga_named
 from sagas.engine.participant import Retry
+from sagas.models import Run
+from sagas.refund_order import refund_order
 from tests.sagas.engine import toys
 
 ID = UUID("01a1f6f2-0000-7000-8000-000000000001")
@@ -175,6 +177,13 @@ def test_a_saga_is_found_by_its_name_and_is_itself_only() -> None:
 )
 def test_a_run_turns_round_up_to_its_pivot(saga: Saga, pivot: int, last_turn: int) -> None:
     assert (Saga.pivot.func(saga), Saga.last_turn.func(saga)) == (pivot, last_turn)
+
+
+def test_what_is_at_stake_is_a_fact_as_soon_as_it_is_known() -> None:
+    for facts, amount in (({"refund_due": 500}, 500), ({}, 0)):
+        run = Run(saga="refund_order", facts=facts, epoch=1, fence=1)
+        progress.park(run, refund_order, "it broke", "mend it")
+        assert run.amount_at_risk == amount
 
 
 def test_the_way_there_and_back() -> None:

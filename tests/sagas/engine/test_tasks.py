@@ -7,11 +7,12 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from celery import current_app
 from celery.exceptions import Ignore
 from django.db import OperationalError, connection
 from django.db.models.functions import Now
 
-from sagas.engine import local, tasks
+from sagas.engine import Saga, local, participant, remote_participant, step, tasks
 from sagas.engine.admission import (
     STOP,
     Message,
@@ -79,6 +80,30 @@ def test_a_batch_takes_all_its_steps_in_one_transaction(
     monkeypatch.setattr(local, "BATCH_SECONDS", 60)
     carry(one.id)
     assert one.run.status == S.COMPLETED
+
+
+def test_step_by_step_one_message_still_goes_as_far_as_it_can(
+    toy: NewToy, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.SAGA_FAST_PATH = "step"
+    monkeypatch.setattr(local, "BATCH_SECONDS", 60)
+    one = toy(toys.local_saga)
+    carry(one.id)
+    assert one.run.status == S.COMPLETED
+
+
+def test_each_participant_is_a_task_of_its_kind() -> None:
+    @participant()
+    def near(*, token: str) -> None: ...
+
+    @remote_participant()
+    def far(*, token: str) -> None: ...
+
+    far.call(lambda call: None)
+    far.record(lambda call, reply: {})
+    tasks.register(Saga("toy_tasks", step(near), step(far), given=toys.Given))
+    bodies = [current_app.tasks[act.name].run.__func__ for act in (near, far)]
+    assert bodies == [tasks.carry_local, tasks.carry_remote]
 
 
 def test_of_a_call_that_breaks_after_it_was_lost_to_another_nothing_is_noted(toy: NewToy) -> None:
