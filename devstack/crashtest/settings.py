@@ -8,6 +8,7 @@ CAMPUSG_ENV = "crashtest"
 DEBUG = False
 # What is published goes nowhere: the test delivers by itself, so that it knows what is delivered.
 CELERY_BROKER_URL = "memory://"
+CELERY_BROKER_TRANSPORT = None
 CELERY_BROKER_TRANSPORT_OPTIONS = {}
 # One message a step, so that every step can be cut off from the next.
 SAGA_FAST_PATH = env.str("SAGA_FAST_PATH", "off")

@@ -121,6 +121,14 @@ def test_a_remote_step_refused_before_it_calls_undoes_what_came_before(
     assert toy.effects()[-1] == "undo_a"
 
 
+def test_a_remote_step_that_finds_its_answer_without_a_call_makes_none(
+    ran: Callable[..., Toy],
+) -> None:
+    toy = ran(toys.remote_saga, remote="needless")
+    assert toy.run.status == RunStatus.COMPENSATED
+    assert toy.run.reason == "toys.remote: nothing to call for"
+
+
 def test_a_later_refusal_undoes_the_remote_step(ran: Callable[..., Toy]) -> None:
     toy = ran(toys.remote_saga, c="refuse")
     assert toy.run.status == RunStatus.COMPENSATED

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from celery import current_app
@@ -12,7 +12,7 @@ from celery.exceptions import Ignore
 from django.db import OperationalError, connection
 from django.db.models.functions import Now
 
-from sagas.engine import Saga, local, participant, remote_participant, step, tasks
+from sagas.engine import Saga, local, participant, remote, remote_participant, step, tasks
 from sagas.engine.admission import (
     STOP,
     Message,
@@ -106,6 +106,23 @@ def test_each_participant_is_a_task_of_its_kind() -> None:
     assert bodies == [tasks.carry_local, tasks.carry_remote]
 
 
+def test_as_long_as_a_call_is_made_its_lease_is_kept(
+    toy: NewToy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept: list[tuple[UUID, int]] = []
+    keep = remote.keeper.keep
+
+    def seen(run_id: UUID, fence: int) -> Any:
+        kept.append((run_id, fence))
+        return keep(run_id, fence)
+
+    monkeypatch.setattr(remote.keeper, "keep", seen)
+    one = toy(toys.remote_saga)
+    carry(one.id)
+    carry(one.id)
+    assert kept == [(one.id, 1)]
+
+
 def test_of_a_call_that_breaks_after_it_was_lost_to_another_nothing_is_noted(toy: NewToy) -> None:
     one = toy(toys.remote_saga)
     carry(one.id)
@@ -132,10 +149,11 @@ def test_an_errback_hurries_only_what_has_just_turned(toy: NewToy) -> None:
     assert queue_length() == 1
     Run.objects.filter(pk=one.id).update(changed_at=Now() - 2 * GRACE)
     tasks.on_fail(str(one.id))
+    assert queue_length() == 1, "somebody is at it already"
     other = toy(toys.local_saga)
     forget_messages()
     tasks.on_fail(str(other.id))
-    assert queue_length() == 0
+    assert queue_length() == 0, "it has not turned"
 
 
 def test_a_message_whose_connection_went_away_is_worked_off_on_another(toy: NewToy) -> None:
