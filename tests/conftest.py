@@ -70,7 +70,7 @@ def _faults(request: pytest.FixtureRequest, record_property: Callable[[str, obje
             record_property("fault", number)
 
 
-def eventually(condition: Callable[[], T], *, within: float = 20.0, every: float = 0.02) -> T:
+def eventually(condition: Callable[[], T], *, within: float = 45.0, every: float = 0.02) -> T:
     """The first true value of `condition`; fails with its last value after `within` seconds."""
     end = time.monotonic() + within
     while not (value := condition()):

@@ -47,7 +47,7 @@ class Topic:
         self.read: list[Read] = []
         self._consumer: KafkaConsumer | None = None
 
-    def until(self, enough: Callable[[list[Read]], bool], *, within: float = 30.0) -> list[Read]:
+    def until(self, enough: Callable[[list[Read]], bool], *, within: float = 45.0) -> list[Read]:
         """Read on until what was read is `enough`; everything that was read."""
 
         def look() -> bool:

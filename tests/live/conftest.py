@@ -29,7 +29,7 @@ class Following:
     user: User | None = None
     last: str = ""
     headers: dict[str, str] = field(default_factory=dict)
-    within: float = 10.0
+    within: float = 20.0
 
     def __post_init__(self) -> None:
         sent = {"Accept": "text/event-stream, */*"} | self.headers

@@ -66,12 +66,12 @@ class Lunch(Placed):
     def cancel(self, by: str = "customer", reason: str = "changed my mind") -> Run:
         return self.begin(cancel_order, by=by, reason=reason)
 
-    def ends(self, run: Run, within: float = 30.0) -> Run:
+    def ends(self, run: Run, within: float = 45.0) -> Run:
         """The run, once the engine has nothing more to do with it."""
         eventually(lambda: Run.objects.get(pk=run.pk).status not in ACTIVE, within=within)
         return Run.objects.get(pk=run.pk)
 
-    def settles(self, within: float = 30.0) -> "Lunch":
+    def settles(self, within: float = 45.0) -> "Lunch":
         """Itself, once no run about it is live."""
         mine = Run.objects.filter(key__startswith=str(self.id), status__in=LIVE)
         eventually(lambda: not mine.exists(), within=within)

@@ -48,7 +48,7 @@ class Placed:
     def payment(self) -> Payment:
         return Payment.objects.get(order_id=self.id)
 
-    def rests(self, within: float = 30.0) -> "Placed":
+    def rests(self, within: float = 45.0) -> "Placed":
         """Itself, once the engine has nothing more to do with the run."""
         eventually(lambda: self.run.status not in ACTIVE, within=within)
         return self

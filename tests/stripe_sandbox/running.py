@@ -114,7 +114,7 @@ def free_port() -> int:
         return port
 
 
-def eventually(holds: Callable[[], object], within: float = 10) -> None:
+def eventually(holds: Callable[[], object], within: float = 30) -> None:
     """Awaits a condition."""
     deadline = time.monotonic() + within
     while not holds():

@@ -26,7 +26,7 @@ class Toy:
     def run(self) -> Run:
         return Run.objects.get(pk=self.id)
 
-    def rests(self, within: float = 20.0) -> Run:
+    def rests(self, within: float = 45.0) -> Run:
         """The run once the engine has nothing more to do with it."""
         eventually(lambda: self.run.status not in ACTIVE, within=within)
         return self.run

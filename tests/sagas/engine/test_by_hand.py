@@ -32,7 +32,7 @@ pytestmark = pytest.mark.usefixtures("no_worker")
 class ByHand(Toy):
     """A toy run whose messages are worked off as it is waited for."""
 
-    def rests(self, within: float = 20.0) -> Run:
+    def rests(self, within: float = 45.0) -> Run:
         """The run once the engine has nothing more to do with it; its waits are waited out."""
         eventually(lambda: not carry(self.id), within=within, every=0.002)
         return self.run
