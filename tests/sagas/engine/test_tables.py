@@ -109,6 +109,16 @@ def test_a_participant_knows_its_name_its_purpose_and_what_it_needs() -> None:
     assert (Retry().tries, Retry().first_seconds, Retry().cap_seconds) == (5, 0.5, 60)
 
 
+def test_a_participant_may_announce_one_refusal_or_many() -> None:
+    @participant(refuses=(No, Never))
+    def both(*, n: int) -> None: ...
+
+    @remote_participant(refuses=No)
+    def one(*, n: int) -> None: ...
+
+    assert (both.refuses, one.refuses) == ((No, Never), (No,))
+
+
 def test_what_is_learnt_is_stored_as_json() -> None:
     stored = {"when": NOW.isoformat(), "who": None}
     assert learns.run({"when": NOW.isoformat(), "more": 1}) == stored
