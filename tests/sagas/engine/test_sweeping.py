@@ -56,6 +56,7 @@ def test_the_sweep_publishes_what_is_due_once_and_says_how_many(
 def test_of_very_many_the_sweep_publishes_a_batch_at_a_time(
     only_mine: None, toy: NewToy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    assert 0 < sweeping.BATCH < sweeping.QUEUE_LIMIT, "or one sweep would end the next"
     runs = [toy(toys.local_saga) for _ in range(3)]
     monkeypatch.setattr(sweeping, "BATCH", 2)
     monkeypatch.setattr(sweeping.publishing, "publish", lambda run, retry: True)
