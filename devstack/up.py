@@ -29,7 +29,7 @@ def up(stack: Stack, preparations: Sequence[str], say: Say) -> None:
         env = {**os.environ, **stack.env, "PYTHONPATH": import_path()}
         said = {command: manage(command, env, stack.folder, say) for command in preparations}
         port = web_port(say)
-        stack.tell({"SITE_URL": f"http://127.0.0.1:{port}"})
+        stack.tell({"SITE_URL": os.environ.get("SITE_URL") or f"http://127.0.0.1:{port}"})
         if "stripe" in stack.parts:
             stack.tell(webhooks(stack, port, env | stack.env, say))
         env |= stack.env
