@@ -34,6 +34,8 @@ def test_a_message_whose_acknowledgement_is_lost_takes_up_no_room(
             say(message)
         assert channel.qos.can_consume()
         monkeypatch.undo()
-        assert channel.client.hexists(channel.unacked_key, message.delivery_tag), "the broker keeps it"
+        assert channel.client.hexists(channel.unacked_key, message.delivery_tag), (
+            "the broker keeps it"
+        )
         channel.qos.restore_by_tag(message.delivery_tag)
         queue.delete()

@@ -113,8 +113,11 @@ def test_nothing_new_is_promised_to_a_frozen_restaurant_until_it_is_thawed():
     with pytest.raises(RestaurantFrozen), transaction.atomic():
         hold(**order)
     assert not Hold.objects.filter(order_id=order["order_id"]).exists()
+    another = terms()["restaurant_id"]
+    freeze(owner=another, currency="USD", reason="They moved away.")
     unfreeze(owner=owner, currency="USD")
     hold(**order)
+    assert Account.objects.get(owner=another).frozen
     assert Account.objects.get(owner=owner).frozen_reason == ""
 
 

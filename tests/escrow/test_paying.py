@@ -33,6 +33,8 @@ def test_each_leg_is_paid_out_once():
     assert standing(order) == {}
     assert campus(order)[Code.STRIPE_CLEARING] == 1772 - 81 - 1250 - 399
     assert told(order["order_id"])[-2:] == ["payout.paid", "payout.paid"]
+    assert settled_after_completion(order_id=order["order_id"], captured=1772) == 0
+    assert settled_after_completion(order_id=new_id(), captured=0) == 0, "nothing is in place"
 
 
 def test_a_payee_owes_what_was_paid_beyond_what_they_were_owed():

@@ -7,7 +7,7 @@ from campusg.ids import new_id
 from events.models import OutboxEvent
 from orders import errors
 from orders.models import Order, OrderItem, Restaurant
-from orders.services import LINES_MAX, create, mark_created
+from orders.services import LINES_MAX, Dish, create, mark_created, open_restaurant
 from tests.factories import a_customer, a_menu_item, a_restaurant, an_order, place
 from tests.threads import at_once, raised
 
@@ -100,6 +100,16 @@ def test_an_order_id_stands_for_one_order_only(order, difference):
 
 
 @pytest.mark.django_db
+def test_a_restaurant_opens_with_its_owner_and_its_menu():
+    owner = a_restaurant().owner
+    menu = [Dish("Soup", 700), Dish("Bread", 150)]
+    made = open_restaurant(owner_id=owner.id, name="Kettle", currency="EUR", menu=menu)
+    made.refresh_from_db()
+    assert (made.owner, made.name, made.currency) == (owner, "Kettle", "EUR")
+    assert set(made.menu.values_list("name", "price")) == {("Soup", 700), ("Bread", 150)}
+
+
+@pytest.mark.django_db
 def test_what_cannot_be_had_is_refused_by_its_name(kitchen, order):
     sold_out = a_menu_item(kitchen, is_available=False)
     elsewhere = a_menu_item(a_restaurant())
@@ -120,6 +130,7 @@ def test_what_cannot_be_had_is_refused_by_its_name(kitchen, order):
             errors.RestaurantClosed,
         ),
     ]
+    create(**order | {"order_id": new_id(), "items": lines(*many[:LINES_MAX], quantity=20)})
     for change, refusal in cases:
         with pytest.raises(refusal):
             refused(**order | change)

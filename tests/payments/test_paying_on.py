@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from django.db.models.functions import Now
 
 from payments import claims, operations, payouts, refunds, services
 from payments.errors import (
@@ -14,6 +15,7 @@ from payments.errors import (
 )
 from payments.gateway import Outcome, Reply
 from payments.models import HeldPayout, Leg, PaymentStatus
+from payments.money_back import Refund
 from sagas.engine import Unknown, Waiting
 from tests.payments.money import (
     LOST,
@@ -116,6 +118,8 @@ def test_a_refund_of_a_part_leaves_the_rest_and_of_all_ends_what_waited() -> Non
     assert dated(one) == {"authorized_at", "captured_at", "refunded_at"}
     assert services.paid_by_card(order_id=order_id) == TOTAL - 500
     assert last_told(order_id) == ("payment.refunded", 500)
+    Refund.objects.filter(order_id=order_id).update(status="failed", failed_at=Now())
+    assert services.paid_by_card(order_id=order_id) == TOTAL - 500, "it is counted as gone once"
     assert HeldPayout.objects.get(payment=one).ended_at is None
     whole = taken(intent="pi_2")
     payouts.wait_for_account(order_id=whole, leg=Leg.RUNNER, amount=399, why="no account")

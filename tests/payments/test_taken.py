@@ -250,7 +250,7 @@ def test_a_hold_is_voided_or_captured_in_part(order_id: UUID, due: int, kind: Ki
 def test_of_what_was_taken_already_the_rest_goes_back(taken: UUID) -> None:
     call = a_call(settlement(taken, 500))
     assert (call.kind, call.params["amount"]) == (Kind.REFUND, TOTAL - 500)
-    refunds.record_settlement(call, MADE)
+    assert refunds.record_settlement(call, MADE) == Again()
     settled = settlement(taken, 500)
     assert (settled["captured"], settled["refunded"]) == (TOTAL, TOTAL - 500)
     assert payment(taken).status == PaymentStatus.PARTLY_REFUNDED

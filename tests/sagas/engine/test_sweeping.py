@@ -53,6 +53,12 @@ def test_the_sweep_publishes_what_is_due_once_and_says_how_many(
     park(due, later, paused)
 
 
+def test_a_run_whose_message_is_lost_is_due_a_second_after_it_began(toy: NewToy) -> None:
+    run = toy(toys.local_saga).run
+    assert run.wake_at is not None
+    assert 0.9 < (run.wake_at - run.started_at).total_seconds() < 1.1
+
+
 def test_of_very_many_the_sweep_publishes_a_batch_at_a_time(
     only_mine: None, toy: NewToy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
