@@ -1,6 +1,6 @@
 """Who may cancel in which state, and who is paid all the same: one table of data."""
 
-from typing import Literal, NamedTuple, TypedDict
+from typing import Literal, NamedTuple, TypedDict, get_args
 
 from campusg.money import share
 from orders.errors import MayNotCancel
@@ -10,7 +10,7 @@ S = OrderStatus
 
 #: `timeout`: no runner came in time. `expiry`: its money can't or shall not be held any longer.
 Who = Literal["customer", "runner", "ops", "timeout", "expiry"]
-WHO: tuple[Who, ...] = ("customer", "runner", "ops", "timeout", "expiry")
+WHO: tuple[Who, ...] = get_args(Who)
 CANCELLABLE = (S.CREATED, S.ACCEPTED, S.PLACED, S.ON_THE_WAY, S.DELIVERED)
 
 

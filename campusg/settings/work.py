@@ -7,7 +7,7 @@ from campusg.env import env
 # Celery: hints, never truth (docs/decisions)
 REDIS_URL = env.str("REDIS_URL", "redis://127.0.0.1:6379/0")
 CELERY_BROKER_URL = REDIS_URL
-CELERY_BROKER_TRANSPORT = "campusg.broker:Transport"
+CELERY_BROKER_TRANSPORT: str | None = "campusg.broker:Transport"
 CELERY_RESULT_BACKEND = None
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_SERIALIZER = "json"
