@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import random
 import sys
 import time
 
@@ -62,7 +61,7 @@ def _try(scope: str, options: argparse.Namespace) -> tuple[int, list[Verdict]]:
 def _sample(scope: str, options: argparse.Namespace) -> list[Mutant]:
     """So many mutants; more with the same seed are these and others."""
     changes = [change for file in SCOPES[scope].paths for change in mutants_of(file)]
-    random.Random(options.seed).shuffle(changes)
+    changes.sort(key=lambda change: change.lot(options.seed))
     chosen = changes[: options.sample]
     at = options.at or ""
     return [one.written() for one in chosen if f"{one.file}:{one.line}".startswith(at)]

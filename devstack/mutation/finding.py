@@ -7,6 +7,7 @@ is for, `__str__` and `__repr__`, and arguments that only guard or hurry (`LEFT_
 """
 
 import difflib
+import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -45,6 +46,13 @@ class Change:
     ) -> None:  # fmt: skip
         self.file, self.line, self._within = file, *place
         self._text, self._module, self._old, self._new = text, module, old, new
+
+    def lot(self, seed: int) -> bytes:
+        """Its place in the draw: the same as long as the changed code is, whatever else of the
+        project changes, so that a sample stays a sample."""
+        code = self._module.code_for_node
+        said = f"{seed} {self.file} {code(self._old)} {code(self._new)}"
+        return hashlib.sha256(said.encode()).digest()
 
     def written(self) -> Mutant:
         """With its whole source."""

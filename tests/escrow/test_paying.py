@@ -12,6 +12,7 @@ from escrow.models import Hold, Journal
 from escrow.services import (
     balance,
     pay_out,
+    refund,
     refund_done,
     refund_failed,
     release,
@@ -88,6 +89,14 @@ def test_money_still_in_escrow_is_refunded_from_there_and_only_the_rest_passed_o
     facts = release(**order)
     assert facts == {"restaurant_due": 1000, "runner_due": 0, "platform_kept": 123}
     assert settled_after_completion(order_id=order["order_id"], captured=1772 - 649) == 0
+
+
+@pytest.mark.parametrize(("amount", "food"), [(250, 251), (0, 0)])
+def test_shares_that_do_not_make_the_amount_are_a_mistake(amount, food):
+    order = captured()
+    mistake = {"order_id": order["order_id"], "operation_id": new_id(), "amount": amount}
+    with pytest.raises(ValueError, match="do not make"):
+        refund(**mistake, food=food, delivery=0, platform=0)
 
 
 def test_nobody_gets_back_more_than_they_paid():

@@ -3,7 +3,7 @@
 import pytest
 
 from escrow.chart import Code
-from escrow.services import balance, release, set_off
+from escrow.services import balance, release, reverse_payout, set_off
 from tests.escrow.lives import captured, give_back, pay, released
 
 pytestmark = pytest.mark.django_db
@@ -55,6 +55,15 @@ def test_no_more_is_kept_back_than_is_owed(owing):
     assert kept(last, owing) == 199
     assert debt(owing) == 0
     assert kept(earned_by(owing["runner_id"]), owing) == 0
+
+
+def test_of_an_order_whose_payee_once_owed_a_part_of_it_the_rest_is_set_off(owing):
+    order = earned_by(owing["runner_id"])
+    pay(order, RUNNER, 399)
+    give_back(order, delivery=100)
+    pay(order, RUNNER, 399, by=reverse_payout)
+    assert kept(order, owing) == 200
+    assert balance(RUNNER, order_id=order["order_id"], owner=owing["runner_id"]) == 99
 
 
 def test_nobody_pays_another_s_debt(owing):

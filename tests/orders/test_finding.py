@@ -40,6 +40,7 @@ def test_each_who_and_payer_of_the_types_is_in_the_lists() -> None:
 
 @pytest.mark.parametrize("status", [S.CREATED, S.ACCEPTED, S.PLACED, S.ON_THE_WAY, S.DELIVERED])
 def test_an_open_order_whose_time_is_up_is_told_of_and_stays(status: OrderStatus) -> None:
+    an_order_at(S.CREATED), an_order_at(S.DELIVERED)
     order = an_order_at(status)
     assert note_overdue(order_id=order.id, reason="held for a day") == status
     event = last_told(order)
