@@ -2,7 +2,9 @@
 
 import pytest
 
+from campusg.ids import new_id
 from escrow.chart import Code
+from escrow.ledger import _accounts
 from escrow.services import balance, release, reverse_payout, set_off
 from tests.escrow.lives import captured, give_back, pay, released
 
@@ -64,6 +66,12 @@ def test_of_an_order_whose_payee_once_owed_a_part_of_it_the_rest_is_set_off(owin
     pay(order, RUNNER, 399, by=reverse_payout)
     assert kept(order, owing) == 200
     assert balance(RUNNER, order_id=order["order_id"], owner=owing["runner_id"]) == 99
+
+
+def test_an_account_on_which_nothing_stands_is_no_debt(owing):
+    runner = owing["runner_id"]
+    _accounts(new_id(), "USD", {(Code.PAYEE_RECEIVABLE, runner)})
+    assert [kept(earned_by(runner), owing) for _ in range(3)] == [200, 199, 0]
 
 
 def test_nobody_pays_another_s_debt(owing):

@@ -88,6 +88,7 @@ def test_cancelling_says_where_the_order_stood_and_whose_money_it_was():
     }
     event = last_told(order)
     assert event.type == "order.cancellation_begun"
+    assert "order.timed_out" not in told(order)
     assert (event.payload["by"], event.payload["reason"]) == ("customer", "Changed my mind.")
 
 
@@ -99,7 +100,8 @@ def test_a_cancelled_order_says_why_once():
         mark_cancelled(order_id=order.id)
     order.refresh_from_db()
     assert (order.status, order.cancel_reason) == ("CANCELLED", "x" * REASON_MAX)
-    assert told(order)[-2:] == ["order.cancellation_begun", "order.cancelled"]
+    ends = ["order.timed_out", "order.cancellation_begun", "order.cancelled"]
+    assert told(order)[-3:] == ends
     assert last_told(order).payload["reason"] == order.cancel_reason
 
 

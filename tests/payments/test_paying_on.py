@@ -14,7 +14,7 @@ from payments.errors import (
     PaymentDeclined,
 )
 from payments.gateway import Outcome, Reply
-from payments.models import HeldPayout, Leg, PaymentStatus
+from payments.models import HeldPayout, Leg, Payment, PaymentStatus
 from payments.money_back import Refund
 from sagas.engine import Unknown, Waiting
 from tests.payments.money import (
@@ -71,6 +71,13 @@ def test_a_card_that_refuses_again_still_owes_and_is_asked_under_another_key() -
     assert payment(order_id).status == "LAPSED"
     assert last_told(order_id) == ("payment.capture_failed", TOTAL)
     assert a_call(charge(order_id)).key.endswith(":charge:2")
+
+
+def test_a_hold_that_was_given_back_stays_so_when_a_later_charge_is_refused() -> None:
+    order_id = refused_capture()
+    Payment.objects.filter(order_id=order_id).update(released_at=Now())
+    claims.record_charge(a_call(charge(order_id)), failed("generic_decline"))
+    assert payment(order_id).status == "RELEASED"
 
 
 @pytest.mark.parametrize(("reply", "said"), [(LOST, Unknown), (STRANGE, OperatorNeeded)])

@@ -244,6 +244,7 @@ def test_a_hold_is_voided_or_captured_in_part(order_id: UUID, due: int, kind: Ki
     assert refunds.record_settlement(call, TAKEN) == Again()
     settled = settlement(order_id, due)
     assert (settled["captured"], settled["refunded"]) == (due, 0)
+    assert settled["stripe_fee"] == payment(order_id).stripe_fee
     assert settled["settlement_operation_id"] == call.operation_id
 
 
@@ -257,8 +258,13 @@ def test_of_what_was_taken_already_the_rest_goes_back(taken: UUID) -> None:
 
 
 def test_a_bank_that_refuses_the_part_is_not_insisted_on(order_id: UUID) -> None:
-    refunds.record_settlement(a_call(settlement(order_id, 500)), DECLINED)
+    assert refunds.record_settlement(a_call(settlement(order_id, 500)), DECLINED) == Again()
     assert a_call(settlement(order_id, 500)).kind == Kind.VOID
+
+
+def test_a_refund_that_is_refused_outright_needs_a_person(taken: UUID) -> None:
+    no = refunds.record_settlement(a_call(settlement(taken, 500)), failed("charge_disputed"))
+    assert isinstance(no, OperatorNeeded)
 
 
 def test_a_hold_that_is_gone_settles_at_nothing(order_id: UUID) -> None:
