@@ -97,12 +97,6 @@ class Saga:
             raise SagaMistake(f"two sagas are named {name}")
         Saga.registry[name] = self
 
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Saga) and (self.name, self.steps) == (other.name, other.steps)
-
-    def __hash__(self) -> int:
-        return hash(self.name)
-
     def __repr__(self) -> str:
         return f"<Saga {self.name}: {len(self.steps)} steps>"
 

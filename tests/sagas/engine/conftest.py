@@ -33,11 +33,11 @@ class Toy:
 
     def effects(self) -> list[str]:
         """What was committed, in order."""
-        return self._names("toy_effect")
+        return names_in("toy_effect", self.token)
 
     def tries(self) -> list[str]:
         """What was attempted, committed or not."""
-        return self._names("toy_try")
+        return names_in("toy_try", self.token)
 
     def remote(self) -> dict[str, str]:
         with connection.cursor() as cursor:
@@ -47,10 +47,12 @@ class Toy:
     def timeline(self) -> list[tuple[str, str, str]]:
         return [(s.direction, s.participant, s.state) for s in self.run.steps.all()]
 
-    def _names(self, table: str) -> list[str]:
-        with connection.cursor() as cursor:
-            cursor.execute(f"SELECT name FROM {table} WHERE token = %s ORDER BY id", [self.token])
-            return [row[0] for row in cursor.fetchall()]
+
+def names_in(table: str, token: str) -> list[str]:
+    """What the steps of the token's run have left in a table of the toys."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT name FROM {table} WHERE token = %s ORDER BY id", [token])
+        return [row[0] for row in cursor.fetchall()]
 
 
 def change(toy: Toy, **fields: Any) -> None:

@@ -28,7 +28,7 @@ from sagas.engine.starting import start
 from sagas.models import Pause, Run, RunStatus
 from tests.conftest import forget_messages
 from tests.sagas.engine import toys
-from tests.sagas.engine.conftest import Toy
+from tests.sagas.engine.conftest import Toy, names_in
 
 pytestmark = pytest.mark.usefixtures("no_worker")
 NewToy = Callable[..., Toy]
@@ -118,6 +118,8 @@ def test_a_run_of_another_table_is_left_for_half_a_minute(
     assert admitted(one) is Verdict.STALE
     run = one.run
     assert said in run.reason
+    if "fingerprint" in fields:
+        assert toys.local_saga.fingerprint in run.reason
     assert run.wake_at == run.not_before != before.wake_at
     left = Run.objects.filter(
         pk=one.id, wake_at__gt=Now() + timedelta(seconds=25),
@@ -163,6 +165,15 @@ def test_a_run_is_published_as_soon_as_its_start_is_committed(toy_tables: None, 
         assert Point.PUBLISHING not in [point for point, _ in sent()]
     assert sent()[-1] == (Point.PUBLISHED, str(run.pk))
     Run.objects.filter(pk=run.pk).update(status=S.PARKED, wake_at=None)
+
+
+@pytest.mark.django_db
+def test_a_run_that_is_asked_for_again_is_the_one_that_lives(toy_tables: None) -> None:
+    token = uuid4().hex
+    wanted = {"token": token, "script": {}}
+    first, again = (start(toys.wait_saga, token, **wanted) for _ in range(2))
+    assert first.pk == again.pk
+    assert names_in("toy_effect", token) == ["a"]
 
 
 def test_what_nobody_waits_for_is_published_behind_all_others(toy: NewToy) -> None:
