@@ -212,12 +212,17 @@ def test_a_run_that_stands_still_has_nothing_to_publish(
 def test_without_a_broker_nothing_is_published_and_the_run_stays_due(
     toy: NewToy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def gone(*_: Any, **__: Any) -> None:
+    insisted: list[bool] = []
+
+    def gone(*_: Any, retry: bool = False, **__: Any) -> None:
+        insisted.append(retry)
         raise BrokerGone("connection refused")
 
     one = toy(toys.local_saga)
     monkeypatch.setattr(publishing, "chain", lambda *_: SimpleNamespace(apply_async=gone))
     assert not publish(one.run)
+    assert not publish(one.run, retry=False)
+    assert insisted == [True, False]
     monkeypatch.setattr(publishing, "queue_length", gone)
     assert sweeping.sweep() == 0
 

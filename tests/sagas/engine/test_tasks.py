@@ -64,6 +64,15 @@ def test_a_step_that_breaks_is_logged_with_what_broke(toy: NewToy, settings: Any
     assert (step.state, step.error) == (StepState.FAILED, "RuntimeError('a broke')")
 
 
+def test_a_call_that_cannot_be_prepared_is_tried_again_later(toy: NewToy) -> None:
+    one = toy(toys.remote_saga, remote="break")
+    carry(one.id)
+    carry(one.id)
+    step = one.run.steps.get(position=2)
+    assert (step.state, step.error) == (StepState.FAILED, "RuntimeError('remote broke')")
+    assert (one.run.attempt, one.remote()) == (1, {})
+
+
 def test_waits_between_tries_are_stretched_where_time_is(toy: NewToy, settings: Any) -> None:
     settings.SAGA_RETRY_SCALE = 100
     one = toy(toys.local_saga, a="break")
