@@ -221,14 +221,21 @@ class Runner:
         self._done[partition] = OffsetAndMetadata(record.offset + 1, "", -1)
 
     def _commit(self) -> None:
-        """Tell the broker how far we are. What it does not learn is delivered again."""
-        if not self._done or self._kafka is None:
+        """Tell the broker how far we are. What it does not learn now it is told at the next turn,
+        as long as the partition is ours: perhaps no further message comes to be told of with it.
+        Another's is delivered again, to that one."""
+        if self._kafka is None:
+            return
+        ours = self._kafka.assignment()
+        self._done = {at: place for at, place in self._done.items() if at in ours}
+        if not self._done:
             return
         try:
             self._kafka.commit(self._done)
         except MOVED_ON as error:
             log.warning("%s: our place was taken before we could commit: %s", self.member, error)
-        self._done = {}
+        else:
+            self._done = {}
 
 
 def _database_is_away() -> bool:

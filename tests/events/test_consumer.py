@@ -6,6 +6,7 @@ from contextlib import closing, contextmanager
 import psycopg2
 import pytest
 from django.db import connection
+from kafka.errors import CommitFailedError
 
 from campusg.ids import new_id
 from events.consumer import TRIES
@@ -39,6 +40,28 @@ def test_what_is_delivered_three_times_happens_once_and_in_order(feed, new_runne
     turned(new_runner(consumer), settled(consumer, 20))
     assert [effects(order_id) for order_id in orders] == [[1, 2, 3, 4]] * 5
     assert letters(consumer) == []
+
+
+def test_what_the_broker_did_not_hear_is_told_again_though_no_message_comes(
+    feed, new_runner, monkeypatch
+):
+    consumer = consumer_of(feed)
+    messages = recorded(new_id(), 2)
+    runner = new_runner(consumer)
+    turned(runner, lambda: runner._kafka and runner._kafka.assignment())
+    feed.publish(*messages)
+    commit, refused = runner._kafka.commit, []
+
+    def once(offsets):
+        if not refused:
+            refused.append(offsets)
+            raise CommitFailedError("a rebalance")
+        commit(offsets)
+
+    monkeypatch.setattr(runner._kafka, "commit", once)
+    turned(runner, settled(consumer, 2))
+    assert refused
+    assert effects(messages[0].key.decode()) == [1, 2]
 
 
 def test_a_version_that_comes_too_late_has_no_effect_and_a_gap_is_noticed(feed, new_runner, caplog):

@@ -101,6 +101,22 @@ def test_a_run_whose_promise_is_broken_says_how_much_is_at_risk_and_of_what(toy:
     assert (one.run.amount_at_risk, one.run.currency) == (7, "EUR")
 
 
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"undo_failed": True, "position": 2}, "Undo 2/4 toys.undo_b next."),
+        ({"undo_failed": False, "position": 0}, "It ends COMPENSATED."),
+    ],
+)
+def test_whichever_way_it_went_a_parked_run_goes_on_that_way(
+    toy: NewToy, fields: dict[str, Any], said: str
+) -> None:
+    one = at(toy, 3, c="refuse")
+    carry(one.id)
+    Run.objects.filter(pk=one.id).update(status=S.PARKED, wake_at=None, **fields)
+    assert act("resume", one) == [said]
+
+
 def test_a_run_that_was_parked_with_nothing_left_to_undo_ends_undone(toy: NewToy) -> None:
     one = at(toy, 1, a="refuse")
     while carry(one.id):

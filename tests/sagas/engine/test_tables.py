@@ -117,6 +117,7 @@ def test_a_participant_may_announce_one_refusal_or_many() -> None:
     def one(*, n: int) -> None: ...
 
     assert (both.refuses, one.refuses) == ((No, Never), (No,))
+    assert both.retry == one.retry == Retry()
 
 
 def test_what_is_learnt_is_stored_as_json() -> None:

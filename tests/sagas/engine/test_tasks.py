@@ -17,6 +17,7 @@ from sagas.engine.admission import (
     STOP,
     Message,
     Outcome,
+    Then,
 )
 from sagas.engine.progress import GRACE
 from sagas.engine.publishing import StepRefused, queue_length
@@ -113,6 +114,17 @@ def test_each_participant_is_a_task_of_its_kind() -> None:
     tasks.register(Saga("toy_tasks", step(near), step(far), given=toys.Given))
     bodies = [current_app.tasks[act.name].run.__func__ for act in (near, far)]
     assert bodies == [tasks.carry_local, tasks.carry_remote]
+
+
+def test_a_message_whose_step_is_done_lets_the_next_be_published_and_does_none(
+    toy: NewToy,
+) -> None:
+    one = toy(toys.remote_saga)
+    carry(one.id)
+    assert local.run_local(Message(one.id, 1, 1)) == Outcome(Then.GO_ON, 2)
+    assert (one.run.attempt, one.remote()) == (0, {})
+    carry(one.id)
+    assert remote.run_remote(Message(one.id, 2, 1)) == Outcome(Then.GO_ON, 3)
 
 
 def test_as_long_as_a_call_is_made_its_lease_is_kept(

@@ -42,9 +42,18 @@ CREATE TABLE IF NOT EXISTS toy_remote (token text, name text, key text PRIMARY K
 _own = threading.local()
 
 
+def _is_open() -> bool:
+    """Another test may have had the server drop it."""
+    try:
+        _own.connection.cursor().execute("SELECT 1")
+    except (AttributeError, psycopg2.Error):
+        return False
+    return True
+
+
 def own_cursor() -> Any:
     """A connection outside Django's transactions: the toy's network."""
-    if not hasattr(_own, "connection") or _own.connection.closed:
+    if not _is_open():
         one = connection.settings_dict
         _own.connection = psycopg2.connect(
             host=one["HOST"], port=one["PORT"], user=one["USER"], password=one["PASSWORD"],
