@@ -54,11 +54,16 @@ class _Handler(BaseHTTPRequestHandler):
         if not length.isdigit() or int(length) > _MAX_BODY or "Transfer-Encoding" in self.headers:
             self.send_error(413, "A body of at most 1 MiB with a Content-Length is wanted")
             return
+        body = self.rfile.read(int(length))
+        if len(body) < int(length):
+            # Who sent it died in the midst. Half a request is none: its key stays free.
+            self.close_connection = True
+            return
         request = Request(
             method=self.command,
             path=unquote(url.path),
             query=url.query,
-            body=self.rfile.read(int(length)),
+            body=body,
             headers={name.lower(): value for name, value in self.headers.items()},
         )
         try:

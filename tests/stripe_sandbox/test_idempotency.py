@@ -1,6 +1,7 @@
 """Idempotency keys: https://docs.stripe.com/api/idempotent_requests"""
 
 import signal
+import socket
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -26,6 +27,24 @@ def test_the_same_key_gives_the_same_reply(client: stripe.StripeClient) -> None:
     assert two.last_response is not None
     assert two.last_response.headers["Original-Request"] == one.last_response.request_id
     assert two.last_response.request_id != one.last_response.request_id
+
+
+def test_half_a_request_is_none_and_leaves_its_key_free(
+    sandbox: RunningSandbox, client: stripe.StripeClient
+) -> None:
+    held = client.v1.payment_intents.create(ONE_HOLD)
+    head = (
+        f"POST /v1/payment_intents/{held.id}/cancel HTTP/1.1\r\nHost: sandbox\r\n"
+        f"Authorization: Bearer {KEY}\r\nIdempotency-Key: half\r\nContent-Length: 29\r\n\r\n"
+    )
+    with socket.create_connection(("127.0.0.1", sandbox.port), timeout=5) as dying:
+        dying.sendall(head.encode() + b"cancellation_")
+        dying.shutdown(socket.SHUT_WR)
+        assert dying.recv(100) == b"", "nobody is there to be answered"
+    assert client.v1.payment_intents.retrieve(held.id).status == "requires_capture"
+    reason = {"cancellation_reason": "abandoned"}
+    cancel = client.v1.payment_intents.cancel(held.id, reason, {"idempotency_key": "half"})
+    assert cancel.status == "canceled"
 
 
 def test_a_decline_is_remembered(client: stripe.StripeClient) -> None:
