@@ -94,7 +94,11 @@ def test_one_of_each_kind_is_found_and_nothing_else(lunch: Ordered, breaks: Brea
     account = doubled.runner.payout_account.stripe_account_id
     orphan = plant("intent", amount=900, customer=None, metadata=ours(new_id(), new_id()))
     refund = plant("refund", payment_intent=refunded.payment.payment_intent, amount=100)
-    transfer = plant("transfer", amount=70, currency="usd", destination=account)
+    # Out of a charge: what is available depends on all that other tests have paid out.
+    charge = changed.payment.charge
+    transfer = plant(
+        "transfer", amount=70, currency="usd", destination=account, source_transaction=charge
+    )
     double = plant("double", transfer=transferred(doubled, Leg.RUNNER))
     plant("change", id=transferred(changed, Leg.RUNNER), set={"amount": DELIVERY + 1})
     plant("change", id=transferred(foreign, Leg.RUNNER), set={"currency": "eur"})
