@@ -2,7 +2,7 @@
 
 A worker takes no more messages at a time than it has room for. An acknowledgement that got lost
 with its connection left Kombu counting its message for ever: after as many as there is room for, a
-worker took none any more, alive as it looked (celery/celery#3773). The message itself stays at the
+worker took none any more, alive as it looked (docs/decisions, 25). The message itself stays at the
 broker, and is delivered again when the visibility timeout is over.
 """
 

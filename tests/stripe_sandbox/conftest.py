@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 import stripe
 
+from tests.stripe_sandbox.receiver import Receiver
 from tests.stripe_sandbox.running import RunningSandbox
 
 
@@ -32,3 +33,13 @@ def client(sandbox: RunningSandbox) -> Iterator[stripe.StripeClient]:
 @pytest.fixture
 def customer(client: stripe.StripeClient) -> stripe.Customer:
     return client.v1.customers.create({"email": "ana@campus.example"})
+
+
+@pytest.fixture
+def receiver(client: stripe.StripeClient) -> Iterator[Receiver]:
+    """Nobody else listens, so that each test counts its own deliveries only."""
+    receiver = Receiver()
+    yield receiver
+    for endpoint in client.v1.webhook_endpoints.list({"limit": 100}).data:
+        client.v1.webhook_endpoints.delete(endpoint.id)
+    receiver.stop()

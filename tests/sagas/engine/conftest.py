@@ -55,9 +55,10 @@ def names_in(table: str, token: str) -> list[str]:
         return [row[0] for row in cursor.fetchall()]
 
 
-def change(toy: Toy, **fields: Any) -> None:
-    """Say of a run what time or a worker would have made of it."""
+def change(toy: Toy, **fields: Any) -> Run:
+    """Say of a run what time or a worker would have made of it; the run afterwards."""
     Run.objects.filter(pk=toy.id).update(**fields)
+    return toy.run
 
 
 def park(*toys_: Toy) -> None:

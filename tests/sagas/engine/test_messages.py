@@ -28,7 +28,7 @@ from sagas.engine.starting import start
 from sagas.models import Pause, Run, RunStatus
 from tests.conftest import forget_messages
 from tests.sagas.engine import toys
-from tests.sagas.engine.conftest import Toy, names_in
+from tests.sagas.engine.conftest import Toy, change, names_in
 
 pytestmark = pytest.mark.usefixtures("no_worker")
 NewToy = Callable[..., Toy]
@@ -42,11 +42,6 @@ def sent() -> Iterator[Callable[[], list[tuple[str, str]]]]:
     listen(lambda point, run_id: seen.append((point, run_id)))
     yield lambda: [(point, str(run_id)) for point, run_id in seen]
     listen(None)
-
-
-def change(toy: Toy, **fields: Any) -> Run:
-    Run.objects.filter(pk=toy.id).update(**fields)
-    return toy.run
 
 
 def admitted(toy: Toy, position: int = 1, epoch: int = 1) -> Verdict:

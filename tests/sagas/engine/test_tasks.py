@@ -82,20 +82,12 @@ def test_waits_between_tries_are_stretched_where_time_is(toy: NewToy, settings: 
     assert Run.objects.filter(pk=one.id, not_before__gt=soon, not_before__lt=late).exists()
 
 
-def test_a_batch_takes_all_its_steps_in_one_transaction(
-    toy: NewToy, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("mode", ["batch", "step"])
+def test_one_message_goes_as_far_as_it_can_and_no_step_needs_a_second_go(
+    toy: NewToy, settings: Any, monkeypatch: pytest.MonkeyPatch, mode: str
 ) -> None:
-    one = toy(toys.local_saga)
+    settings.SAGA_FAST_PATH = mode
     monkeypatch.setattr(local, "_single", None)
-    monkeypatch.setattr(local, "BATCH_SECONDS", 60)
-    carry(one.id)
-    assert one.run.status == S.COMPLETED
-
-
-def test_step_by_step_one_message_still_goes_as_far_as_it_can(
-    toy: NewToy, settings: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    settings.SAGA_FAST_PATH = "step"
     monkeypatch.setattr(local, "BATCH_SECONDS", 60)
     one = toy(toys.local_saga)
     carry(one.id)
