@@ -30,6 +30,7 @@ from events import inbox, kafka
 from events.dead_letters import DeadLetters
 from events.envelope import Malformed, from_message
 from events.inbox import Consumer
+from events.membership import Membership
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +41,8 @@ BATCH = 200
 #: (others hold it until there is something), asking on without a rest took a whole core.
 POLL_MS = 20
 REST = 0.05
+#: A look while partitions are dealt out, without a rest after it (`events.membership`).
+JOIN_MS = 1000
 TRIES = 5
 #: Seconds between two looks at a database or a broker that is away.
 AWAY = 1.0
@@ -72,6 +75,7 @@ class Runner:
         self.member = f"{consumer.name}-{member}"
         self._stopping = threading.Event()
         self._kafka: KafkaConsumer | None = None
+        self._membership = Membership(self.member)
         self._letters = DeadLetters(consumer)
         self._waiting: dict[TopicPartition, Waiting] = {}
         self._done: dict[TopicPartition, OffsetAndMetadata] = {}
@@ -97,20 +101,16 @@ class Runner:
     def turn(self) -> int:
         """One look at the broker and the work found there; how many messages were done with."""
         if self._kafka is None:
-            self._kafka = kafka.consumer(
-                self.consumer.topic,
-                group=self.consumer.name,
-                member=self.member,
-                max_poll_records=BATCH,
-            )
+            self._kafka = self._join()
         self._wake()
         done = 0
-        for partition, records in self._kafka.poll(timeout_ms=POLL_MS).items():
+        patience = POLL_MS if self._membership.settled else JOIN_MS
+        for partition, records in self._kafka.poll(timeout_ms=patience).items():
             if self._stopping.is_set():
                 break
             done += self._work(partition, records)
         self._commit()
-        if done < BATCH:
+        if done < BATCH and self._membership.settled:
             self._stopping.wait(REST)
         return done
 
@@ -125,6 +125,12 @@ class Runner:
             self._kafka = None
         self._letters.close()
         connection.close()
+
+    def _join(self) -> KafkaConsumer:
+        group, topic = self.consumer.name, self.consumer.topic
+        consumer = kafka.consumer(group=group, member=self.member, max_poll_records=BATCH)
+        consumer.subscribe([topic], listener=self._membership)
+        return consumer
 
     def _work(self, partition: TopicPartition, records: Sequence[ConsumerRecord]) -> int:
         """Do them in order, all at once if that goes well; how many were done with."""
@@ -223,8 +229,9 @@ class Runner:
     def _commit(self) -> None:
         """Tell the broker how far we are. What it does not learn now it is told at the next turn,
         as long as the partition is ours: perhaps no further message comes to be told of with it.
-        Another's is delivered again, to that one."""
-        if self._kafka is None:
+        Another's is delivered again, to that one. While partitions are dealt out it would refuse,
+        and kafka-python would join once more."""
+        if self._kafka is None or not self._membership.settled:
             return
         ours = self._kafka.assignment()
         self._done = {at: place for at, place in self._done.items() if at in ours}

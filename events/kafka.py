@@ -47,14 +47,14 @@ def abandon(producer: KafkaProducer) -> None:
         producer.close(timeout=1)
 
 
-def consumer(*topics: str, group: str, member: str, **overrides: Any) -> KafkaConsumer:
-    """A consumer of `group` that commits only when told to. Raises KafkaError.
+def consumer(*, group: str, member: str, **overrides: Any) -> KafkaConsumer:
+    """A consumer of `group` that commits only when told to; it has yet to subscribe.
+    Raises KafkaError.
 
     `member` names this process among its group's for good: after a crash it gets its partitions
     back at once, under the same name, and nobody waits for the dead.
     """
     return KafkaConsumer(
-        *topics,
         **_shared(),
         **{
             "group_id": group,
