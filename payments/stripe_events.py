@@ -138,16 +138,17 @@ FROM jsonb_to_recordset(%s::jsonb) AS new(
 ON CONFLICT (id) DO NOTHING
 """
 # One at a time: a lease covers one event, not a queue of them, so that whoever dies leaves one.
+# After `=` the SELECT is run once. Joined to the table PostgreSQL may run it for each row of that
+# and take them all, which it does while it believes the table to be nearly empty.
 _CLAIM = """
-UPDATE payments_stripeevent AS event
-SET tries = event.tries + 1, busy_until = now() + make_interval(secs => %(busy)s)
-FROM (SELECT id FROM payments_stripeevent
-      WHERE state = 'received' AND next_try_at <= now()
-        AND (busy_until IS NULL OR busy_until < now())
-      ORDER BY next_try_at LIMIT 1
-      FOR UPDATE SKIP LOCKED) AS due
-WHERE event.id = due.id
-RETURNING event.id
+UPDATE payments_stripeevent
+SET tries = tries + 1, busy_until = now() + make_interval(secs => %(busy)s)
+WHERE id = (SELECT id FROM payments_stripeevent
+            WHERE state = 'received' AND next_try_at <= now()
+              AND (busy_until IS NULL OR busy_until < now())
+            ORDER BY next_try_at LIMIT 1
+            FOR UPDATE SKIP LOCKED)
+RETURNING id
 """
 
 

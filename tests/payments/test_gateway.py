@@ -207,3 +207,12 @@ def test_a_refusal_that_two_at_once_cannot_explain_is_told_to_people(
         caplog.clear()
         gateway.authorize(key(), {"amount": 1})
         assert [one.levelname for one in caplog.records] == ["ERROR"] * alarms
+
+
+def test_no_card_number_that_stripe_mentions_is_kept() -> None:
+    """Which test card fills the balance is what it says to whoever has none."""
+    account, _ = gateway.register_payee("b@campus.example")
+    empty = {"amount": 99_999_999, "currency": "usd", "destination": account}
+    reply = gateway.transfer(key(), empty)
+    assert (reply.outcome, reply.code) == (Outcome.FAILED, "balance_insufficient")
+    assert "using the [card number] test card" in reply.message

@@ -1,10 +1,12 @@
 """Events are hints: whatever they say, and however they come, the state is what Stripe has."""
 
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from typing import Any, ClassVar
 
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
+from django.db.models.functions import Now
 
 from campusg.ids import new_id
 from payments import following, services, stripe_events, webhooks
@@ -251,9 +253,22 @@ def test_whoever_dies_over_events_leaves_one_of_them(monkeypatch: Any) -> None:
     assert following_events.follow_due() == 2
 
 
-def test_old_events_are_forgotten_after_ninety_days(django_db_blocker: Any) -> None:
-    from datetime import timedelta
+def test_of_a_table_believed_empty_one_event_is_taken_as_well() -> None:
+    """A new installation's: PostgreSQL plans for it otherwise, and all the rows were taken."""
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute("TRUNCATE payments_stripeevent")
+            first, *more = (an_event("customer.created", object="customer") for _ in range(4))
+            stripe_events.store([(Notice.of(first), "")], Source.WEBHOOK)
+            cursor.execute("ANALYZE payments_stripeevent")
+        stripe_events.store([(Notice.of(event), "") for event in more], Source.WEBHOOK)
+        StripeEvent.objects.update(next_try_at=Now() - timedelta(minutes=1))
+        assert stripe_events.claim() is not None
+        assert StripeEvent.objects.filter(tries=1).count() == 1
+        transaction.set_rollback(True)
 
+
+def test_old_events_are_forgotten_after_ninety_days(django_db_blocker: Any) -> None:
     old, young = (an_event("customer.created", object="customer") for _ in range(2))
     tell(old, young)
     rows = StripeEvent.objects.filter(pk=old["id"])
