@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
-from sagas.engine.definition import fingerprint_of, saga_named
+from sagas.engine.definition import Saga, fingerprint_of, saga_named
 from sagas.engine.progress import retry_at
 from sagas.engine.store import save
 from sagas.models import ACTIVE, Run, RunStatus
@@ -34,6 +34,8 @@ class Outcome:
     then: Then
     position: int = 0
     why: str = ""
+    #: The step at `position` is local: whoever brought the run there may go on with it at once.
+    here: bool = False
 
 
 STOP = Outcome(Then.STOP)
@@ -71,14 +73,15 @@ def admit(run: Run | None, message: Message) -> Verdict:
 def answer(verdict: Verdict, run: Run | None) -> Outcome:
     """The outcome of a message that may not act."""
     if verdict is Verdict.ALREADY and run is not None:
-        return go_on(run)
+        return Outcome(Then.GO_ON, run.position)
     return STOP
 
 
-def go_on(run: Run) -> Outcome:
-    """Publish what follows. Where a run has ended nothing does, and the chain with it: Celery
-    takes its time over an Ignore, which is for messages that had no right to act."""
-    return Outcome(Then.GO_ON, run.position)
+def go_on(run: Run, saga: Saga) -> Outcome:
+    """Do what follows or publish it. Where a run has ended nothing does, and the chain with it:
+    Celery takes its time over an Ignore, which is for messages that had no right to act."""
+    here = saga.is_local(run.position, forward=run.forward)
+    return Outcome(Then.GO_ON, run.position, here=here)
 
 
 def _leave_to_other_code(run: Run) -> None:

@@ -139,6 +139,10 @@ class Saga:
         assert row.compensate is not None, f"{self.name} has nothing to undo at {position}"
         return row.compensate
 
+    def is_local(self, position: int, *, forward: bool) -> bool:
+        """Whether there is something to run at `position`, and it needs no call."""
+        return 0 < position <= self.length and not self.action(position, forward=forward).remote
+
     def after(self, position: int, *, forward: bool) -> int:
         """The position that follows: the next row forward; backward the next one that has a
         compensation, 0 when none is left."""

@@ -32,7 +32,7 @@ def run_local(message: Message) -> Outcome:
     alone = 0
     while True:
         try:
-            outcome, more = (
+            outcome = (
                 _single(message)
                 if message.position == alone
                 else _batch(message, alone=alone, deadline=deadline)
@@ -41,7 +41,7 @@ def run_local(message: Message) -> Outcome:
             alone = failure.position
             continue
         reach(Point.COMMITTED, message.run_id)
-        if not more or settings.SAGA_FAST_PATH == "off" or time.monotonic() > deadline:
+        if not outcome.here or settings.SAGA_FAST_PATH == "off" or time.monotonic() > deadline:
             return outcome
         message = Message(message.run_id, outcome.position, message.epoch)
 
@@ -53,29 +53,28 @@ class _StepFailed(Exception):
         self.position = position
 
 
-def _batch(message: Message, *, alone: int, deadline: float) -> tuple[Outcome, bool]:
-    """Hopefully: one transaction for many steps, up to the one that has to run `alone`. Returns
-    whether there is more to do here, as `_single` does."""
+def _batch(message: Message, *, alone: int, deadline: float) -> Outcome:
+    """Hopefully: one transaction for many steps, up to the one that has to run `alone`."""
     at = message.position
     try:
         with transaction.atomic():
             run = store.lock_run(message.run_id)
             verdict = admit(run, message)
             if verdict is not Verdict.RUN or run is None:
-                return answer(verdict, run), False
+                return answer(verdict, run)
             saga, forward, facts, rows = _saga(run), run.forward, run.facts, []
             while True:
                 facts, row = do(saga, run, at, facts)
                 rows.append(row)
                 to = saga.after(at, forward=forward)
-                if to == alone or not _is_local(saga, to, forward=forward):
+                if to == alone or not saga.is_local(to, forward=forward):
                     break
                 if settings.SAGA_FAST_PATH != "batch" or time.monotonic() > deadline:
                     break
                 at = to
             progress.advance(run, saga, to, facts, rows)
             reach(Point.EFFECT, run.pk)
-            return _went_on(go_on(run), saga, forward=forward)
+            return go_on(run, saga)
     except Exception as error:
         if _connection_broke(error):
             raise
@@ -83,15 +82,15 @@ def _batch(message: Message, *, alone: int, deadline: float) -> tuple[Outcome, b
         raise _StepFailed(at) from error
 
 
-def _single(message: Message) -> tuple[Outcome, bool]:
+def _single(message: Message) -> Outcome:
     """One step in one transaction, its effect inside a savepoint: a refusal takes the effect back
     and turns the run round under the very lock under which it was raised."""
     with transaction.atomic():
         run = store.lock_run(message.run_id)
         verdict = admit(run, message)
         if verdict is not Verdict.RUN or run is None:
-            return answer(verdict, run), False
-        saga, forward = _saga(run), run.forward
+            return answer(verdict, run)
+        saga = _saga(run)
         try:
             with transaction.atomic():
                 facts, row = do(saga, run, run.position, run.facts)
@@ -102,11 +101,11 @@ def _single(message: Message) -> tuple[Outcome, bool]:
                 raise
             outcome = failed(run, saga, error)
         else:
-            to = saga.after(run.position, forward=forward)
+            to = saga.after(run.position, forward=run.forward)
             progress.advance(run, saga, to, facts, [row])
-            outcome = go_on(run)
+            outcome = go_on(run, saga)
         reach(Point.EFFECT, run.pk)
-        return _went_on(outcome, saga, forward=forward)
+        return outcome
 
 
 def do(
@@ -156,31 +155,20 @@ def failed(run: Run, saga: Saga, error: Exception) -> Outcome:
 def _skip(run: Run, saga: Saga, row: StepLog, why: str) -> Outcome:
     log.error("saga %s run %s goes on without an optional step: %s", run.saga, run.pk, why)
     progress.advance(run, saga, run.position + 1, run.facts, [row])
-    return go_on(run)
+    return go_on(run, saga)
 
 
 def _stop_or_turn(run: Run, saga: Saga, why: str, *, certain: bool) -> Outcome:
     """`certain`: the step at hand has surely not happened. A local one never has."""
     if not run.forward:
         progress.give_up_undoing(run, saga, why)
-        return go_on(run)
+        return go_on(run, saga)
     if run.position > (saga.pivot if certain else saga.last_turn):
         progress.park(run, saga, why, "Nothing is undone after the pivot: mend the cause, resume.")
         store.save(run)
         return STOP
     progress.begin_compensation(run, saga, why)
     return Outcome(Then.REFUSED, run.position, why)
-
-
-def _went_on(outcome: Outcome, saga: Saga, *, forward: bool) -> tuple[Outcome, bool]:
-    """The outcome, and whether the next step can be done here and now."""
-    more = outcome.then is Then.GO_ON and _is_local(saga, outcome.position, forward=forward)
-    return outcome, more
-
-
-def _is_local(saga: Saga, position: int, *, forward: bool) -> bool:
-    """True when there is a step at `position`, and it is local."""
-    return 0 < position <= saga.length and not saga.action(position, forward=forward).remote
 
 
 def _saga(run: Run) -> Saga:

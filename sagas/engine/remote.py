@@ -127,7 +127,7 @@ def _done(run: Run, saga: Saga, gained: dict[str, Any]) -> Outcome:
     row = progress.line(run, saga, run.position, StepState.DONE, attempt=run.attempt + 1)
     to = saga.after(run.position, forward=run.forward)
     progress.advance(run, saga, to, run.facts | gained, [row])
-    return go_on(run)
+    return go_on(run, saga)
 
 
 def _note(run: Run, saga: Saga, state: StepState, text: str) -> None:

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from celery import Task, shared_task
 from celery.exceptions import Ignore
+from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection
 from django.db.models.functions import Now
 
@@ -24,8 +25,11 @@ def carry_local(task: Task, run_id: str, position: int, epoch: int) -> None:
 
 
 def carry_remote(task: Task, run_id: str, position: int, epoch: int) -> None:
-    """Run one message for a participant that calls out."""
-    _conclude(task, _reconnecting(run_remote, Message(UUID(run_id), position, epoch)))
+    """Run one message for a participant that calls out, and the local steps that follow it."""
+    outcome = _reconnecting(run_remote, Message(UUID(run_id), position, epoch))
+    if outcome.here and settings.SAGA_FAST_PATH != "off":
+        outcome = _reconnecting(run_local, Message(UUID(run_id), outcome.position, epoch))
+    _conclude(task, outcome)
 
 
 def _conclude(task: Task, outcome: Outcome) -> None:

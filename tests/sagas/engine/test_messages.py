@@ -86,7 +86,7 @@ def test_a_message_acts_only_where_its_run_stands(
 @pytest.mark.django_db
 def test_a_step_alone_in_its_transaction_is_asked_as_well(toy: NewToy) -> None:
     one = toy(toys.local_saga)
-    assert local._single(Message(one.id, 2, 1)) == (STOP, False), "the run stands at 1"
+    assert local._single(Message(one.id, 2, 1)) == STOP, "the run stands at 1"
     assert one.effects() == []
 
 
