@@ -212,6 +212,7 @@ def test_the_nightly_look_is_made_once_at_a_time(breaks: Breaks) -> None:
         cursor.execute("SELECT pg_advisory_lock(hashtextextended('reconciliation', 0))")
         reconcile_yesterday()
         assert Reconciliation.objects.count() == looks
+        cursor.execute("SELECT pg_advisory_unlock(hashtextextended('reconciliation', 0))")
     other.close()
     reconcile_yesterday()
     assert Reconciliation.objects.count() == looks + 1
