@@ -17,7 +17,8 @@ from bench.site import open_site
 from devstack.errors import StackError
 from devstack.foreground import until_told_to_stop
 
-NAMES = ("local_steps", "create_order", "scheduler", "recovery", "events")
+#: Due events last: they leave 300 000 runs in the background, which the others would measure too.
+NAMES = ("local_steps", "create_order", "recovery", "events", "scheduler")
 
 
 def main() -> int:
@@ -60,7 +61,7 @@ def _benchmark(name: str) -> Any:
     from bench.recovery import recovery
     from bench.scheduler import scheduler
 
-    benchmarks = (local_steps, create_order, scheduler, recovery, events)
+    benchmarks = (local_steps, create_order, recovery, events, scheduler)
     return dict(zip(NAMES, benchmarks, strict=True))[name]
 
 

@@ -53,6 +53,7 @@ def events(site: Site) -> list[Report]:
     posts = campus(site)
     stripe_takes(STRIPE_MS)
     with site.events():
+        _all_told()  # what benchmarks before this one left
         _behind(site, way)
         _backlog(site, way)
         with site.workers(*WORKERS), site.web() as port:
