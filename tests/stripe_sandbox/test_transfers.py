@@ -85,6 +85,7 @@ def test_without_a_source_the_available_balance_must_suffice(
 ) -> None:
     sandbox.settings(funds_available_after_seconds=HOUR)
     account, sale = payee(client), sell(client)
+    sell(client, 10_000_000, card="pm_card_bypassPending")  # whatever tests before this one owe
     available = holdings(client)[0]
     with pytest.raises(stripe.InvalidRequestError) as refused:
         pay(client, account, available + 1)
