@@ -26,18 +26,18 @@ T = TypeVar("T")
 #: Folders and files whose tests start processes.
 PROCESSES = ("devstack", "stripe_sandbox", "api", "test_architecture.py", "test_bench.py")
 SLOW = {"story", "events", "race", "contract", "schedule", "process"}
-#: Which workers a test asks for, by its fixture; they come in this order, those without first.
-STAFFING = ("new_worker", "no_worker", "worker", "staff")
+#: What a test leaves or wants at work, by its fixture; they come in this order, the others first.
+ORDER = ("committed_db", "new_worker", "no_worker", "worker", "staff")
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what is quick, so that `pytest -m quick` is what people run all day.
 
-    And put tests that want the same workers together, after those that want none: starting a
-    worker takes longer than most tests, and what is committed stays for the tests after.
+    And put tests that commit after those that are rolled back, since what is committed stays, and
+    tests that want the same workers together, since starting one takes longer than most tests.
     """
-    items.sort(key=staffing)
+    items.sort(key=place)
     for item in items:
         if item.path.relative_to(ROOT / "tests").parts[0] in PROCESSES:
             item.add_marker("process")
@@ -45,10 +45,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("quick")
 
 
-def staffing(item: pytest.Item) -> int:
-    """The place of its fixture in STAFFING; 0 for tests that mind no worker."""
+def place(item: pytest.Item) -> int:
+    """0 for a test that leaves no trace, 1 for one that commits; else by the workers it asks for."""
     names = getattr(item, "fixturenames", ())
-    return next((n for n, name in enumerate(STAFFING, 1) if name in names), 0)
+    wanted = [n for n, name in enumerate(ORDER, 1) if name in names]
+    return min(wanted[1:] or wanted, default=0)
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:

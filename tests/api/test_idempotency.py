@@ -156,7 +156,7 @@ def test_while_the_first_is_at_work_the_second_is_told_to_come_back(committed_db
     assert at_work.wait(30)
     asked = time.monotonic()
     second = Client(customer).order(order_body(kitchen), key)
-    assert 1.9 < time.monotonic() - asked < 6
+    assert 1.9 < time.monotonic() - asked < 20, "not until the first has left"
     problem(second, 409, "idempotency_key_in_use")
     assert second["Retry-After"] == "1"
     leave.set()

@@ -206,7 +206,7 @@ def test_a_server_that_is_told_to_stop_ends_its_streams_and_they_go_on_elsewhere
     first, second = servers(), servers()
     following = follow(first, path(order), order.customer)
     last = following.next().id
-    first.stop(within=5)
+    first.stop(within=8)
     assert following.rest() == []
     orders.mark_created(order_id=order.id)
     again = follow(second, path(order), order.customer, last=last)

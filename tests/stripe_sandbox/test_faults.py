@@ -92,11 +92,12 @@ def test_a_slow_reply_leaves_after_the_effect(sandbox: RunningSandbox) -> None:
     sandbox.fault("latency", seconds=30)
     with sandbox.client(timeout=0.3) as hasty, pytest.raises(stripe.APIConnectionError):
         hold(hasty, "slow reply")
+    eventually(lambda: sandbox.holds_of("slow reply"))
     assert len(sandbox.holds_of("slow reply")) == 1
 
 
 def test_a_delayed_effect_happens_after_the_client_has_gone(sandbox: RunningSandbox) -> None:
-    sandbox.fault("delay_then_apply", seconds=0.8)
+    sandbox.fault("delay_then_apply", seconds=2)
     with sandbox.client(timeout=0.2) as hasty, pytest.raises(stripe.APIConnectionError):
         hold(hasty, "delayed")
     assert sandbox.holds_of("delayed") == []

@@ -97,7 +97,7 @@ def test_a_run_that_is_no_later_than_the_queue_is_long_is_not_behind(
 ) -> None:
     one = toy(toys.local_saga)
     queue(monkeypatch, 10 * sweeping.DRAINED)
-    change(one, wake_at=Now() - timedelta(seconds=8))
+    change(one, wake_at=Now() - timedelta(seconds=4))
     assert sweeping.sweep() == 0
     change(one, wake_at=Now() - timedelta(seconds=12))
     assert sweeping.sweep() == 1
