@@ -46,7 +46,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def place(item: pytest.Item) -> int:
-    """0 for a test that leaves no trace, 1 for one that commits; else by the workers it asks for."""
+    """0 for a test that leaves no trace, 1 for one that commits; more for who asks for workers."""
     names = getattr(item, "fixturenames", ())
     wanted = [n for n, name in enumerate(ORDER, 1) if name in names]
     return min(wanted[1:] or wanted, default=0)
