@@ -95,7 +95,7 @@ class Stack:
     def restart(self, name: str) -> None:
         """Stop a part if it still runs, and start it again on the same port and data."""
         end(self._children[name], self.parts[name].stop_signal)
-        for patience in (0.5, 1.0, 2.0, 0.0):
+        for patience in (0.5, 1.0, 2.0, 4.0, 8.0, 0.0):
             self._spawn(name)
             try:
                 return self._wait_for(name)

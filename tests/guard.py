@@ -4,6 +4,7 @@ A plugin of the test run, and imported by its workers. Whoever breaks the rule g
 it happens; and because code may catch that, it is also written down, and the run fails.
 """
 
+import os
 import socket
 import traceback
 from pathlib import Path
@@ -15,11 +16,19 @@ from django.apps import apps
 from django.conf import settings
 from django.db import connections
 
-FOUND = Path(__file__).resolve().parent.parent / ".campusg" / "test" / "calls-in-transactions"
+FOLDER = Path(__file__).resolve().parent.parent / ".campusg" / "test"
+NAME = "calls-in-transactions"
+#: Which of the processes that share the tests we are, or belong to.
+SHARE = os.environ.get("PYTEST_XDIST_WORKER")
 
 
 class CallInTransaction(ConnectionError):
     """Of a kind that whoever opened the socket closes it after."""
+
+
+def found() -> Path:
+    """What one of the processes that share the tests, and those it started, were caught at."""
+    return FOLDER / f"{NAME}-{SHARE or 'main'}"
 
 
 def in_transaction() -> bool:
@@ -32,14 +41,17 @@ def in_transaction() -> bool:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Forget what an earlier run found."""
-    FOUND.unlink(missing_ok=True)
+    """Forget what an earlier run found, before the processes that share the tests begin."""
+    if SHARE is None:
+        for log in FOLDER.glob(f"{NAME}-*"):
+            log.unlink()
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Whatever a process was caught at fails the run."""
-    if FOUND.exists():
-        print(f"\nCalls to Stripe inside transactions:\n{FOUND.read_text()}")  # noqa: T201
+    logs = [] if SHARE else [log.read_text() for log in FOLDER.glob(f"{NAME}-*")]
+    if logs:
+        print("\nCalls to Stripe inside transactions:", *logs, sep="\n")  # noqa: T201
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
@@ -48,7 +60,7 @@ def _guarded(name: str) -> Any:
 
     def guarded(self: socket.socket, *given: Any) -> Any:
         if in_transaction() and _peer(self, name, given) == _stripe():
-            with FOUND.open("a") as log:
+            with found().open("a") as log:
                 log.write("".join(traceback.format_stack(limit=40)) + "\n")
             raise CallInTransaction("a call to Stripe inside a transaction")
         return method(self, *given)

@@ -41,7 +41,7 @@ class Server:
         eventually(lambda: self._asked() or self._dead(), every=0.05)
         return self
 
-    def stop(self, within: float = 15) -> None:
+    def stop(self, within: float = 30) -> None:
         """SIGTERM, as a deployment does; fails when it takes longer."""
         self.process.terminate()
         try:

@@ -84,6 +84,7 @@ class Hub:
         # By channel, so that a hint about a thing that nobody follows costs next to nothing.
         self._sources: dict[str, set[Source]] = defaultdict(set)
         self._soon = asyncio.Event()
+        self._closing = False
 
     def join(self, follower: Follower) -> None:
         """From now on it is told; what happened since its view looked, at once."""
@@ -91,6 +92,8 @@ class Hub:
         self._sources[topic.source.channel].add(topic.source)
         self._audiences[topic.source, topic.key].followers.add(follower)
         self._refresh(topic.source, topic.key)
+        if self._closing:
+            follower.leave()
 
     def leave(self, follower: Follower) -> None:
         """It is told nothing more."""
@@ -107,7 +110,8 @@ class Hub:
                 self._refresh(source, key)
 
     def everybody_out(self) -> None:
-        """End every stream; the clients go on elsewhere."""
+        """End every stream, and those that still come; the clients go on elsewhere."""
+        self._closing = True
         for audience in self._audiences.values():
             for follower in audience.followers:
                 follower.leave()

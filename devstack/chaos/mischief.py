@@ -10,6 +10,8 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from random import Random
 
+import requests
+
 from devstack.chaos.proxy import CALM, HOST, Mood, Proxy
 from devstack.play.stage import Stage
 from devstack.process import children_of
@@ -89,7 +91,15 @@ class Chaos:
         self._counts["kills"] += 1
 
     def _somebody(self) -> str:
-        return self._random.choice([*self._stage.workers_at_work(), *OTHERS])
+        others = [name for name in OTHERS if name != "web" or self._site_answers()]
+        return self._random.choice([*self._stage.workers_at_work(), *others])
+
+    def _site_answers(self) -> bool:
+        """Whoever is struck again and again before it is up never is; workers wait likewise."""
+        try:
+            return requests.get(f"{self._house.site}/healthz", timeout=0.5).ok
+        except requests.RequestException:
+            return False
 
     def _kill_a_child(self) -> None:
         children = [

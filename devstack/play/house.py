@@ -25,7 +25,7 @@ from devstack.supervisor import Command, Supervisor
 from devstack.up import our_processes, signing
 
 PARTS = ("postgres", "valkey", "kafka", "stripe")
-READY_WITHIN = 30.0  # seconds until the site answers and every worker takes messages
+READY_WITHIN = 60.0  # seconds until the site answers and every worker takes messages
 PASSWORD = "lunch-hour"
 #: Local steps are short and bound to the processor, remote ones wait for the network.
 WORKERS = {

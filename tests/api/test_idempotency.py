@@ -18,7 +18,7 @@ from campusg.api.models import IdempotencyKey
 from campusg.api.tasks import forget
 from campusg.ids import new_id
 from orders.models import Order
-from sagas.books import violations
+from sagas.books import OF_THE_RELAY, violations
 from sagas.models import Run
 from tests import stack
 from tests.api.conftest import Client, problem
@@ -223,7 +223,7 @@ def test_a_hundred_at_once_with_one_key_are_one_order(server, worker):
     eventually(lambda: Run.objects.get(pk=run.pk).status == "COMPLETED")
     (hold,) = holds_of(order.id)
     assert (hold["status"], hold["amount"]) == ("requires_capture", order.total)
-    assert [one for one in violations() if str(order.id) in str(one.rows)] == []
+    assert [one for one in violations(but=OF_THE_RELAY) if str(order.id) in str(one.rows)] == []
 
 
 def _is_up(url: str) -> bool:

@@ -209,6 +209,7 @@ def test_a_database_that_keeps_us_waiting_is_503_and_leaves_nothing(client, kitc
         ours.execute("SET LOCAL statement_timeout = '100ms'")
         refused = client.order(order_body(kitchen), key="the-same-key-twice")
         theirs.execute("ROLLBACK")
+        ours.execute("SET LOCAL statement_timeout TO DEFAULT")
     other.close()
     problem(refused, 503, "unavailable")
     assert refused["Retry-After"] == "1"

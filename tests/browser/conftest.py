@@ -8,7 +8,14 @@ from typing import Any
 import pytest
 from django.conf import settings
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Page,
+    expect,
+    sync_playwright,
+)
 
 from devstack.browser import browser
 from devstack.errors import StackError
@@ -17,6 +24,8 @@ from tests.server import Server
 from users.models import User
 
 __all__ = ["servers"]
+
+expect.set_options(timeout=45_000)  # Playwright's own five seconds are a quick machine's
 
 #: Streams are as quiet, and as seldom checked.
 AS_IN_PRODUCTION = {"STREAM_HEARTBEAT_SECONDS": "15", "STREAM_RECHECK_SECONDS": "60"}

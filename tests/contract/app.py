@@ -18,7 +18,7 @@ app.conf.update(
     worker_enable_remote_control=False,
     broker_connection_retry_on_startup=True,
     broker_transport_options={
-        "visibility_timeout": 2,
+        "visibility_timeout": 6,
         "unacked_restore_interval": 1,
         "unacked_restore_throttle": 1,
     },

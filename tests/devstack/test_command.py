@@ -14,7 +14,7 @@ SETTINGS = {"DJANGO_SETTINGS_MODULE": "tests.devstack.settings"}
 def devstack(run: Run, folder: Path, *arguments: str) -> tuple[int, str, str]:
     """Run `manage.py devstack …` to its end: exit code, output, errors."""
     process = run("manage.py", "devstack", *arguments, "--state-dir", folder, env=SETTINGS)
-    output, errors = process.communicate(timeout=30)
+    output, errors = process.communicate(timeout=75)
     return process.returncode, output, errors
 
 
@@ -37,7 +37,7 @@ def test_a_stack_is_started_shown_and_stopped_from_three_terminals(folder: Path,
         f"CommandError: A stack already runs in {folder} (process {owner.pid}).\n",
     )
     assert devstack(run, folder, "stop") == (0, f"Stopped what ran in {folder}.\n", "")
-    assert (owner.wait(10), owner.stdout.read()) == (0, "Stopped.\n")
+    assert (owner.wait(40), owner.stdout.read()) == (0, "Stopped.\n")
     assert gone(*pids)
 
     code, output, _ = devstack(run, folder, "status")
@@ -56,5 +56,5 @@ def test_ctrl_c_and_a_closed_terminal_stop_all(
         assert line
     (proc,) = State.read(folder).processes.values()
     owner.send_signal(number)
-    assert (owner.wait(10), owner.stderr.read()) == (0, "")
+    assert (owner.wait(40), owner.stderr.read()) == (0, "")
     assert gone(proc.pid)

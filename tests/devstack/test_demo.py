@@ -160,11 +160,11 @@ def test_a_small_lunch_is_proven_and_stays_up_until_ctrl_c(folder: Path, run: St
         assert b"Log in" in page.read()
 
     second = run(*arguments)
-    assert (second.wait(30), second.stdout.read()) == (2, "")
+    assert (second.wait(60), second.stdout.read()) == (2, "")
     assert "End it with Ctrl-C in its terminal" in second.stderr.read()
 
     pids = alive(folder)
     demo.send_signal(signal.SIGINT)
-    assert (demo.wait(30), demo.stderr.read()) == (0, "")
+    assert (demo.wait(60), demo.stderr.read()) == (0, "")
     assert pids
     assert gone(*pids)

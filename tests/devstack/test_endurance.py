@@ -39,7 +39,7 @@ def test_ctrl_c_amid_a_soak_leaves_nothing_running(folder: Path, run: Start) -> 
     pids = alive(folder)
     assert len(pids) >= 9  # Of ten, one may just have been killed.
     soak.send_signal(signal.SIGINT)
-    assert (soak.wait(60), soak.stderr.read()) == (130, "")
+    assert (soak.wait(120), soak.stderr.read()) == (130, "")
     assert soak.stdout.read().endswith("soak: stopped\n")
     assert gone(*pids)
 

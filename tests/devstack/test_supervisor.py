@@ -102,7 +102,7 @@ child.wait()
 def test_a_stop_waits_for_the_willing_and_kills_the_deaf(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "PATIENCE", 0.5)
+    monkeypatch.setattr(module, "PATIENCE", 3)
     deaf = """
 import signal
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
@@ -129,7 +129,7 @@ time.sleep(60)
         began = time.monotonic()
         supervisor.stop()
         assert gone(*pids)
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 12  # its real patience is 15
     assert (tmp_path / "willing").read_text() == "ready\ndone\n"
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 from django.db import transaction
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from campusg.ids import new_id
@@ -159,9 +159,7 @@ def test_a_difference_is_told_in_cents():
     assert unsettled(order_id=order["order_id"], total=1772, completed=True) == 50
 
 
-@settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=25)
 @given(
     st.lists(
         st.tuples(

@@ -2,7 +2,7 @@
 
 import pytest
 from django.db import transaction
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from campusg.ids import new_id
@@ -156,9 +156,7 @@ def test_a_refund_nobody_promised_is_not_sent():
         refund_done(order_id=released()["order_id"], operation_id=new_id())
 
 
-@settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=25)
 @given(
     st.tuples(st.integers(0, 1250), st.integers(0, 399), st.integers(0, 123)).filter(any),
     st.lists(st.sampled_from(["pay", "reverse", "refund", "done", "failed"]), max_size=8),

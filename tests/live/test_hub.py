@@ -116,7 +116,10 @@ def test_an_end_is_told_and_everybody_else_goes_when_told_to() -> None:
         assert await one.next(LONG) == b""
         hub.everybody_out()
         assert await two.next(LONG) == b""
-        for follower in (one, two):
+        # Sent away, a client may be back before the server has closed its door.
+        (late,) = joined(hub, other)
+        assert await late.next(LONG) == b""
+        for follower in (one, two, late):
             hub.leave(follower)
         assert not hub._audiences, "nothing is left behind"
 

@@ -149,7 +149,7 @@ def test_a_call_made_again_is_counted_and_left_alone_while_it_is_under_way() -> 
     assert row.tries == 2
     assert row.next_try_at is not None
     left = row.next_try_at - row.db_now  # type: ignore[attr-defined]
-    assert timedelta(seconds=55) < left <= operations.IN_FLIGHT
+    assert timedelta(seconds=30) < left <= operations.IN_FLIGHT
 
 
 def test_an_unknown_outcome_is_looked_into_at_its_times_for_a_day_and_then_a_person_is_called(

@@ -51,17 +51,17 @@ def due(call: Call, seconds: float) -> None:
 def test_a_worker_is_sent_to_what_is_due_and_the_janitor_waits_again(
     sent: list[UUID], settings: Any
 ) -> None:
-    settings.STRIPE_RETRY_SCALE = 0.5
+    settings.STRIPE_RETRY_SCALE = 4
     assert timedelta(seconds=30) == GRACE
     older, late, soon = (an_authorization() for _ in range(3))
-    for call, seconds in ((late, 16), (older, 60), (soon, 14)):
+    for call, seconds in ((late, 130), (older, 600), (soon, 60)):
         due(call, seconds)
     assert hurry_due() == 2
     assert sent == [older.payment_id, late.payment_id]
     row = operation(older)
     assert row.next_try_at is not None
     left = row.next_try_at - row.db_now  # type: ignore[attr-defined]
-    assert timedelta(seconds=10) < left <= timedelta(seconds=15)
+    assert timedelta(seconds=80) < left <= timedelta(seconds=120)
     assert Operation.objects.filter(pk=soon.operation_id, next_try_at__lt=Now()).exists()
     assert hurry_due() == 0
 

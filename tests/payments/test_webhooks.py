@@ -180,9 +180,9 @@ def test_only_posting_is_allowed_and_needs_no_csrf_token() -> None:
 
 def test_one_rate_for_all_of_stripe(secrets: Any) -> None:
     secrets.THROTTLE_RATES = secrets.THROTTLE_RATES | {"webhook": "3/h"}
-    codes = [post(body_of(an_event())).status_code for _ in range(4)]
-    assert codes[-1] == 429
-    assert codes[0] == 200
+    codes = [post(body_of(an_event())).status_code for _ in range(6)]
+    assert codes[:3] == [200] * 3
+    assert 429 in codes, "a count that Valkey is too slow for is not waited for"
 
 
 @pytest.mark.fault(9)

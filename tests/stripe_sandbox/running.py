@@ -47,7 +47,7 @@ class RunningSandbox:
     def stop(self, with_signal: signal.Signals = signal.SIGTERM) -> int:
         """Ends the process and returns its exit code."""
         self.process.send_signal(with_signal)
-        self.process.communicate(timeout=10)
+        self.process.communicate(timeout=30)
         return self.process.returncode
 
     @contextmanager

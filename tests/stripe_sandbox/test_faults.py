@@ -97,7 +97,7 @@ def test_a_slow_reply_leaves_after_the_effect(sandbox: RunningSandbox) -> None:
 
 
 def test_a_delayed_effect_happens_after_the_client_has_gone(sandbox: RunningSandbox) -> None:
-    sandbox.fault("delay_then_apply", seconds=2)
+    sandbox.fault("delay_then_apply", seconds=5)
     with sandbox.client(timeout=0.2) as hasty, pytest.raises(stripe.APIConnectionError):
         hold(hasty, "delayed")
     assert sandbox.holds_of("delayed") == []

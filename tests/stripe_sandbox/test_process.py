@@ -71,7 +71,7 @@ def test_faults_settings_and_counts_outlive_a_kill(tmp_path: Path) -> None:
 
 def test_a_taken_port_is_told_in_one_sentence(sandbox: RunningSandbox, tmp_path: Path) -> None:
     second = launch(sandbox.port, tmp_path)
-    _, said = second.communicate(timeout=10)
+    _, said = second.communicate(timeout=60)
     assert second.returncode == 2
     assert said == (
         f"Stripe sandbox: 127.0.0.1:{sandbox.port} is taken by another program; "
@@ -81,7 +81,7 @@ def test_a_taken_port_is_told_in_one_sentence(sandbox: RunningSandbox, tmp_path:
 
 def test_one_state_has_one_sandbox(sandbox: RunningSandbox) -> None:
     second = launch(free_port(), sandbox.state)
-    _, said = second.communicate(timeout=10)
+    _, said = second.communicate(timeout=60)
     assert second.returncode == 2
     assert (
         said == f"Stripe sandbox: another sandbox already runs on the state in {sandbox.state}.\n"

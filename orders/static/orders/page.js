@@ -9,6 +9,7 @@
   const streams = new Map();
   let asking = false;
   let again = false;
+  let soon = 0;
 
   function say(text) {
     live.textContent = text;
@@ -30,6 +31,7 @@
       while (again) {
         again = false;
         const reply = await fetch(location.pathname, { credentials: "same-origin" });
+        if (reply.status === 429 || reply.status >= 500) throw new Error(reply.statusText);
         if (!reply.ok || reply.redirected) return location.reload();
         const page = new DOMParser().parseFromString(await reply.text(), "text/html");
         for (const part of document.querySelectorAll("[data-part]")) {
@@ -43,24 +45,35 @@
       }
     } catch {
       say("No connection. The page goes on by itself when it is back.");
+      later();
     } finally {
       asking = false;
     }
   }
 
+  function later() {
+    // Not all pages at once: a server that refuses has enough to do.
+    clearTimeout(soon);
+    soon = setTimeout(refresh, 2000 + 3000 * Math.random());
+  }
+
   function follow() {
     for (const element of document.querySelectorAll("[data-stream]")) {
       const path = element.dataset.stream.split("?")[0];
-      if (!streams.has(path)) streams.set(path, opened(element.dataset.stream));
+      if (!streams.has(path)) streams.set(path, opened(path, element.dataset.stream));
     }
   }
 
-  function opened(url) {
+  function opened(path, url) {
     const stream = new EventSource(url);
     stream.onopen = () => say("Live: this page moves by itself.");
     stream.onerror = () => {
-      // Closed for good: the end, or no longer ours to see. The page itself will tell.
-      say(stream.readyState === EventSource.CLOSED ? "" : "Connecting again …");
+      say("Connecting again …");
+      if (stream.readyState !== EventSource.CLOSED) return;
+      // The answer was no stream: the server is busy, or a proxy speaks in its place, or this is no
+      // longer ours to see. The page itself will tell, and opens it again if it is still there.
+      streams.delete(path);
+      later();
     };
     stream.addEventListener("end", () => {
       stream.close();
