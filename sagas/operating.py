@@ -87,7 +87,7 @@ def pause_saga(name: str, *, reason: str, actor: str) -> int:
     with _whole(name, "pause", reason, actor) as said:
         if not PausedSaga.objects.get_or_create(saga=name)[1]:
             raise NotNow(f"All of {name} is paused already.")
-        held = hold_back(name)
+        held = _hold_back([name])
         said.append(f"Begin no further step of {held} runs, nor of those still to start.")
     return held
 
@@ -103,10 +103,16 @@ def resume_saga(name: str, *, reason: str, actor: str) -> int:
     return freed
 
 
-def hold_back(name: str | None = None) -> int:
-    """Pause the runs of paused sagas (or of the one named) that are not; how many. The sweep's
-    companion: it finds those that were born while their saga was being paused."""
-    sagas = [name] if name else list(PausedSaga.objects.values_list("saga", flat=True))
+def hold_back() -> int:
+    """Pause the runs of paused sagas that are not; how many. The sweep's companion: it finds those
+    that were born while their saga was being paused. A saga that is being resumed is left alone,
+    and none is resumed meanwhile: nobody would free what this holds back."""
+    with transaction.atomic():
+        paused = PausedSaga.objects.select_for_update(skip_locked=True, no_key=True)
+        return _hold_back(list(paused.values_list("saga", flat=True)))
+
+
+def _hold_back(sagas: list[str]) -> int:
     running = Run.objects.filter(saga__in=sagas, status__in=ACTIVE, paused=Pause.NONE)
     return running.update(paused=Pause.SAGA) if sagas else 0
 

@@ -131,8 +131,12 @@ class Worker:
                  "-I", "tests.sagas.engine.toys,tests.guard", *self.arguments],
                 cwd=ROOT, env=env, stdout=log, stderr=log, start_new_session=True,
             )  # fmt: skip
-        eventually(lambda: b" ready." in self.log.read_bytes() or self._dead())
+        eventually(lambda: b" ready." in self.log.read_bytes() or self._dead(), within=90)
         return self
+
+    @property
+    def ended(self) -> bool:
+        return self.process is None or self.process.poll() is not None
 
     def kill(self) -> None:
         """SIGKILL the whole process group, as a power cut would."""
@@ -147,13 +151,13 @@ class Worker:
         assert self.process is not None
         os.killpg(self.process.pid, number)
 
-    def stop(self) -> None:
-        """SIGTERM, as an operator would; killed after 10 s."""
-        if self.process is None or self.process.poll() is not None:
+    def stop(self, within: float = 10) -> None:
+        """SIGTERM, as an operator would; killed when that takes longer."""
+        if self.process is None or self.ended:
             return
         self.process.terminate()
         try:
-            self.process.wait(10)
+            self.process.wait(within)
         except subprocess.TimeoutExpired:
             self.kill()
 
@@ -186,9 +190,10 @@ class Staff:
 
     def only(self, **environment: str) -> Worker:
         """The regular worker, with this environment; it stays for the tests that want the same."""
-        if self.regular is None or self.regular.environment != environment:
+        if self.regular is None or self.regular.environment != environment or self.regular.ended:
             self.nobody()
-            self.regular = Worker(**environment).start()
+            self.regular = Worker(**environment)
+            self.regular.start()
         return self.regular
 
     def nobody(self) -> None:

@@ -138,12 +138,15 @@ def _parked(saga: str, key: str) -> tuple[Run | None, Saga]:
 
 def _insert(saga: Saga, key: str, facts: dict[str, Any]) -> tuple[Run, bool]:
     given, digest = _given(saga, facts), factual.digest(facts)
-    inserted = store.insert_run(
-        new_id(), saga.name, key, given, digest, saga.fingerprint, progress.GRACE
-    )
-    if inserted is not None:
-        return inserted, True
-    run = Run.objects.get(saga=saga.name, key=key, status__in=LIVE)
+    run: Run | None = None
+    while run is None:
+        inserted = store.insert_run(
+            new_id(), saga.name, key, given, digest, saga.fingerprint, progress.GRACE
+        )
+        if inserted is not None:
+            return inserted, True
+        # One that has ended since stands in nobody's way any more.
+        run = Run.objects.filter(saga=saga.name, key=key, status__in=LIVE).first()
     if run.given_digest != digest:
         raise RunExists(f"{saga.name} {key} is already under way with other facts.")
     return run, False

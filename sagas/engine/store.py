@@ -24,9 +24,10 @@ _SAVED = (
     "attempt", "sweeps", "waits_for", "facts", "reason", "remedy", "undo_failed", "amount_at_risk",
     "currency", "changed_at", "ended_at",
 )  # fmt: skip
-# A run of a paused saga is born paused; the sweep catches one that was born at the same moment.
+# A run of a paused saga is born paused, and who resumes the saga waits until it can be seen; one
+# that is born while its saga is being paused is held back soon after.
 _PAUSED = f"""
-CASE WHEN EXISTS (SELECT FROM sagas_pausedsaga AS p WHERE p.saga = new.saga)
+CASE WHEN EXISTS (SELECT FROM sagas_pausedsaga AS p WHERE p.saga = new.saga FOR KEY SHARE)
      THEN '{Pause.SAGA}' ELSE '' END
 """
 _INSERT = f"""

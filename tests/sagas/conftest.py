@@ -1,10 +1,12 @@
 """Placing real orders through create_order, and looking at everything they touched."""
 
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 import pytest
+from django.utils import timezone
 
 from campusg.ids import new_id
 from campusg.points import Point, listen
@@ -60,22 +62,24 @@ def books(committed_db: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[set[U
     """
     monkeypatch.setattr("sagas.books.ROWS_SHOWN", 1_000_000)
     before = {one.invariant: one.rows for one in violations()}
-    began = new_id()
+    began, began_at = new_id(), timezone.now()
     excused: set[UUID] = set()
     yield excused
     assert [
         (one.invariant.name, row)
         for one in violations(but=OF_THE_RELAY)
         for row in one.rows
-        if row not in before.get(one.invariant, []) and is_since(began, row)
+        if row not in before.get(one.invariant, []) and is_since(began, began_at, row)
         if not excused.intersection(value for value in row.values() if isinstance(value, UUID))
     ] == []
 
 
-def is_since(began: UUID, row: dict[str, Any]) -> bool:
-    """Whether a row is about something younger, as its ids tell (UUIDv7), or may be."""
+def is_since(began: UUID, began_at: datetime, row: dict[str, Any]) -> bool:
+    """Whether a row is about something younger, as its ids (UUIDv7) or else its times tell, or may
+    be."""
     ids = [value for value in row.values() if isinstance(value, UUID)]
-    return not ids or max(ids) > began
+    times = [value for value in row.values() if isinstance(value, datetime)]
+    return max(ids) > began if ids else not times or max(times) > began_at
 
 
 @pytest.fixture

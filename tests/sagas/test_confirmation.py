@@ -1,17 +1,19 @@
 """3-D Secure: the order waits for its customer, who confirms the payment, or does not."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
 import requests
 from django.conf import settings
 from django.db import connection
+from django.db.models import F
 
 from orders.states import OrderStatus
 from payments.gateway import client
 from payments.learning import confirmation_of
-from payments.models import PaymentStatus
+from payments.models import Operation, PaymentStatus
 from payments.stripe_events import Notice, Source, StripeEvent, store
 from sagas.models import RunStatus
 from sagas.stripe_events import follow_due
@@ -32,11 +34,11 @@ MakeWaiting = Callable[..., tuple[Placed, User]]
 
 @pytest.fixture
 def waiting(new_worker: Callable[..., Worker], books: None) -> MakeWaiting:
-    """An order that waits for its customer, who has so many seconds."""
+    """An order that waits for its customer, who has a minute."""
 
-    def make(seconds: float = 60) -> tuple[Placed, User]:
+    def make() -> tuple[Placed, User]:
         # The looks of the schedule are far apart, so that only an event can be quick.
-        new_worker(PAYMENT_CONFIRMATION_SECONDS=str(seconds))
+        new_worker(PAYMENT_CONFIRMATION_SECONDS="60")
         customer = make_customer(CARD)
         placed = Placed(customer, make_restaurant())
         eventually(lambda: placed.order.status == OrderStatus.AWAITING_PAYMENT)
@@ -85,8 +87,15 @@ def test_when_the_event_is_lost_the_schedule_finds_out(waiting: MakeWaiting) -> 
     assert placed.held() == [TOTAL]
 
 
+def its_time_is_over(placed: Placed) -> None:
+    """It was asked for two minutes ago, where the customer has one."""
+    asked = Operation.objects.filter(order_id=placed.id)
+    asked.update(sent_at=F("sent_at") - timedelta(minutes=2))
+
+
 def test_a_payment_that_nobody_confirms_is_cancelled_in_time(waiting: MakeWaiting) -> None:
-    placed, _ = waiting(seconds=2)
+    placed, _ = waiting()
+    its_time_is_over(placed)
     nothing_is_left(placed.rests())
     assert placed.payment.status == PaymentStatus.FAILED
     assert [one["status"] for one in holds_of(placed.id)] == ["canceled"]
@@ -106,8 +115,9 @@ def test_who_fails_at_the_bank_may_try_again(waiting: MakeWaiting) -> None:
 
 
 def test_who_fails_at_the_bank_and_leaves_pays_nothing(waiting: MakeWaiting) -> None:
-    placed, _ = waiting(seconds=3)
+    placed, _ = waiting()
     bank(placed, "fail")
+    its_time_is_over(placed)
     nothing_is_left(placed.rests())
     assert [one["status"] for one in holds_of(placed.id)] == ["canceled"]
 

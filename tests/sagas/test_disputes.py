@@ -156,10 +156,11 @@ def test_a_dispute_that_comes_before_the_capture_is_answered_freezes_the_payouts
     lunch: Ordered,
 ) -> None:
     order = lunch().bring()
-    order.fault("drop_reply", path=CAPTURE)
+    order.fault("latency", path=CAPTURE, seconds=4)
     run = order.complete()
     captures = Operation.objects.filter(order_id=order.id, kind="capture")
-    eventually(captures.filter(state=OperationState.UNKNOWN).exists)
+    eventually(lambda: at_stripe(order.id)["captured"] == TOTAL)
+    assert captures.get().state == OperationState.SENT, "nobody has heard of it"
     charge = charge_of(order)
     sandbox(f"charge_back/{charge}").raise_for_status()
     hear(order)

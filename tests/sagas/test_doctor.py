@@ -67,7 +67,7 @@ def test_a_worker_that_ends_well_takes_its_word_away(new_worker: Any) -> None:
     Worker.objects.all().delete()
     one = new_worker()
     eventually(Worker.objects.exists)
-    one.stop()
+    one.stop(within=60)
     assert not Worker.objects.exists()
 
 

@@ -52,7 +52,7 @@ def test_two_seconds_without_a_broker_amid_unacknowledged_messages(
     toy_tables: None, broker: Stack, workers: Supervisor
 ) -> None:
     # This process publishes nothing that arrives: the sweep of the workers finds every run.
-    runs = [Toy(toys.remote_saga, remote="late:0.5") for _ in range(20)]
+    runs = [Toy(toys.remote_saga, remote="late:2") for _ in range(20)]
     eventually(lambda: sum(run.run.lease_until is not None for run in runs) >= 4)
     broker.kill("valkey", signal.SIGKILL)
     time.sleep(2)  # The outage itself is a length of time.

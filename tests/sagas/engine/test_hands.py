@@ -12,6 +12,8 @@ from sagas.models import Action, PausedSaga, Run, RunStatus
 from tests.conftest import Worker, eventually
 from tests.sagas.engine import toys
 from tests.sagas.engine.conftest import Toy
+from tests.sagas.messages import carry, to_its_end
+from tests.threads import Second
 
 NewToy = Callable[..., Toy]
 WHY = "the kitchen called"
@@ -88,15 +90,17 @@ def test_a_broken_promise_is_checked_anew(worker: Worker, toy: NewToy) -> None:
     assert one.run.status == RunStatus.COMPLETED
 
 
-def test_a_step_skipped_needs_the_facts_it_would_have_given(worker: Worker, toy: NewToy) -> None:
+def test_a_step_skipped_needs_the_facts_it_would_have_given(no_worker: None, toy: NewToy) -> None:
     one = toy(toys.facts_saga, learn="break")
-    eventually(lambda: one.run.not_before is not None)
+    carry(one.id)
+    assert one.run.not_before is not None
     with pytest.raises(NotNow, match="needs learnt"):
         lay("skip", one)
     with pytest.raises(NotNow, match="learnt has to be int"):
         lay("skip", one, learnt="many")
     lay("skip", one, learnt=7)
-    assert one.rests().status == RunStatus.COMPLETED
+    to_its_end(one.id)
+    assert one.run.status == RunStatus.COMPLETED
     assert "use:7" in one.effects()
 
 
@@ -108,7 +112,7 @@ def test_the_pivot_is_never_skipped(toy: NewToy, no_worker: None) -> None:
 
 
 def test_a_paused_run_begins_nothing_until_it_is_resumed(toy: NewToy, worker: Worker) -> None:
-    one = toy(toys.remote_saga, remote="late:0.5")
+    one = toy(toys.remote_saga, remote="late:3")
     eventually(lambda: one.run.lease_until is not None)
     assert "will record" in lay("pause", one).sentences[0]
     eventually(lambda: one.run.position == 3)
@@ -142,6 +146,46 @@ def test_a_run_born_while_its_saga_was_being_paused_is_held_back(
     assert one.run.paused == "saga"
 
 
+def resumed() -> int:
+    return operating.resume_saga("toy_local", reason=WHY, actor="ines")
+
+
+def test_who_resumes_a_saga_waits_for_whoever_holds_back_a_run_of_it(
+    toy: NewToy, no_worker: None, pause_all: Callable[[str], int]
+) -> None:
+    pause_all("toy_local")
+    one, second = toy(toys.local_saga), Second(resumed)
+    Run.objects.filter(pk=one.id).update(paused="")
+    with transaction.atomic():
+        operating.hold_back()
+        second.comes_and_waits_for_me()
+    assert second.said() >= 1
+    assert one.run.paused == ""
+
+
+def test_who_resumes_a_saga_waits_for_a_run_that_is_being_born_paused(
+    toy: NewToy, no_worker: None, pause_all: Callable[[str], int]
+) -> None:
+    pause_all("toy_local")
+    second = Second(resumed)
+    with transaction.atomic():
+        one = toy(toys.local_saga)
+        second.comes_and_waits_for_me()
+    assert second.said() >= 1
+    assert one.run.paused == ""
+
+
+def test_nobody_holds_back_runs_of_a_saga_that_is_being_resumed(
+    toy: NewToy, no_worker: None, pause_all: Callable[[str], int]
+) -> None:
+    pause_all("toy_local")
+    one = toy(toys.local_saga)
+    with transaction.atomic():
+        resumed()
+        assert Second(operating.hold_back).comes_and_is_done() == 0
+    assert one.run.paused == ""
+
+
 def test_a_retry_does_not_wait_for_its_time(toy: NewToy, worker: Worker) -> None:
     one = toy(toys.wait_saga)
     eventually(lambda: one.run.status == RunStatus.WAITING)
@@ -152,7 +196,7 @@ def test_a_retry_does_not_wait_for_its_time(toy: NewToy, worker: Worker) -> None
 
 
 def test_a_call_in_flight_is_not_interfered_with(toy: NewToy, worker: Worker) -> None:
-    one = toy(toys.remote_saga, remote="late:1")
+    one = toy(toys.remote_saga, remote="late:3")
     eventually(lambda: one.run.lease_until is not None)
     with pytest.raises(NotNow, match=r"calling 2/4 toys\.remote"):
         lay("retry", one)

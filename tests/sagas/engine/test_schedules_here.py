@@ -6,17 +6,19 @@ but the database; whoever has to wait for a lock is a thread with a connection o
 """
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.db import transaction
+from django.db.models.functions import Now
 
 from campusg.points import Point
-from sagas.engine import publishing, sweeping
+from sagas.engine import publishing, store, sweeping
 from sagas.engine.admission import Message
 from sagas.engine.hands import Told
 from sagas.engine.local import run_local
-from sagas.engine.starting import compensate
+from sagas.engine.starting import compensate, enqueue
 from sagas.engine.tasks import on_fail
 from sagas.models import Run, RunStatus
 from sagas.operating import act_on
@@ -31,8 +33,9 @@ NewToy = Callable[..., Toy]
 
 
 @pytest.fixture(autouse=True)
-def one_message_a_step(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """And nothing in the queue, whatever other tests have left there."""
+def one_message_a_step(committed_db: None, settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And nothing in the queue, nor due, whatever other tests have left there."""
+    Run.objects.filter(wake_at__isnull=False).update(wake_at="2100-01-01T00:00Z")
     settings.SAGA_FAST_PATH = "off"
     monkeypatch.setattr(publishing, "queue_length", lambda **_: 0)
 
@@ -157,8 +160,29 @@ def test_a_run_that_was_never_published_is_found_once_it_is_late(toy: NewToy, at
 
     at(Point.PUBLISHING, None, broken)
     one = toy(toys.local_saga)
+    Run.objects.filter(pk=one.id).update(wake_at=Now() + timedelta(minutes=1))
     sweeping.sweep()
     assert one.run.recovered == 0, "it is not late yet"
     is_late(one)
     sweeping.sweep()
     assert one.run.recovered == 1
+
+
+def test_a_run_that_ends_while_its_like_is_started_is_in_nobody_s_way(
+    toy: NewToy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, insert = toy(toys.local_saga), store.insert_run
+
+    def then_it_ends(*row: Any) -> Run | None:
+        monkeypatch.setattr(store, "insert_run", insert)
+        inserted = insert(*row)
+        assert inserted is None, "it was under way"
+        Second(lambda: to_its_end(one.id)).comes_and_is_done()
+        return inserted
+
+    monkeypatch.setattr(store, "insert_run", then_it_ends)
+    with transaction.atomic():
+        again = enqueue(toys.local_saga, one.token, token=one.token, script={})
+    assert one.run.status == RunStatus.COMPLETED
+    assert again.pk != one.id
+    to_its_end(again.pk)
