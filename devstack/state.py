@@ -1,8 +1,10 @@
 """The state folder: who owns it, which ports and processes belong to it, what others may read."""
 
 import fcntl
+import itertools
 import json
 import os
+import secrets
 import shlex
 import socket
 from dataclasses import asdict, dataclass, field
@@ -13,6 +15,10 @@ from typing import IO
 
 from devstack.errors import AlreadyRunning, StackError
 from devstack.process import birth, end_stranger
+
+#: Below those that systems give to whoever asks for any (Linux from 32768, others from 49152).
+PORTS = range(10_000, 32_000)
+_places = itertools.count(secrets.randbelow(len(PORTS)))
 
 
 @dataclass(frozen=True)
@@ -126,9 +132,15 @@ def choose_port(name: str, remembered: dict[str, int]) -> int:
 
 
 def free_port() -> int:
-    """A port of the loopback address on which nothing listens, chosen by the system."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
+    """A port of the loopback address on which nothing listens, and which nobody is given before its
+    server does: not by us, who take them in turn from a place by chance, nor by the system.
+
+    Raises StackError when there is none.
+    """
+    for place in itertools.islice(_places, len(PORTS)):
+        if is_free(port := PORTS[place % len(PORTS)]):
+            return port
+    raise StackError(f"Something listens on every port from {PORTS.start} to {PORTS.stop}.")
 
 
 def is_free(port: int) -> bool:

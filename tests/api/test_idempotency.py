@@ -17,6 +17,7 @@ from django_celery_beat.models import PeriodicTask
 from campusg.api.models import IdempotencyKey
 from campusg.api.tasks import forget
 from campusg.ids import new_id
+from devstack.state import free_port
 from orders.models import Order
 from sagas.books import OF_THE_RELAY, violations
 from sagas.models import Run
@@ -25,7 +26,6 @@ from tests.api.conftest import Client, problem
 from tests.conftest import ROOT, eventually, test_database_url
 from tests.factories import a_customer, a_menu_item, a_restaurant
 from tests.makers import holds_of, make_customer, make_restaurant, order_body
-from tests.stripe_sandbox.running import free_port
 
 
 @pytest.fixture

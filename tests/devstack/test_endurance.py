@@ -15,11 +15,11 @@ QUICK = {"ORDER_TIMEOUT_SECONDS": "4"}
 
 
 @pytest.mark.story
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_a_short_chaos_is_proven(folder: Path, run: Start) -> None:
     asked = ("--orders", 8, "--every", 0.2, "--seed", 5, "--state-dir", folder)
     chaos = run("-m", "devstack.chaos", *asked, env=QUICK)
-    told, complaints = chaos.communicate(timeout=280)
+    told, complaints = chaos.communicate(timeout=580)
     said = told.splitlines()
     assert (chaos.returncode, complaints) == (0, ""), told + complaints
     assert "make chaos ARGS='--orders 8 --minutes 5 --every 0.2 --seed 5'" in said[0]

@@ -1,12 +1,15 @@
 """The stack starts, keeps its data, says what stands in its way, and leaves nothing behind."""
 
+import itertools
 import os
+import socket
 from pathlib import Path
 
 import psycopg2
 import pytest
 import redis
 
+from devstack import state
 from devstack.errors import AlreadyRunning, StackError
 from devstack.part import in_wheel, version_of
 from devstack.postgres import Postgres
@@ -193,3 +196,18 @@ def test_a_process_that_merely_has_a_remembered_id_is_left_alone(folder: Path, r
     (folder / "state.json").write_text(text.replace(f'"pid": {pid}', f'"pid": {innocent.pid}'))
     with Stack(folder, ["valkey"]):
         assert innocent.poll() is None
+
+
+def test_a_free_port_is_given_once_and_stays_free_until_its_server_listens(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    given = [free_port() for _ in range(100)]
+    assert len(set(given)) == 100
+    monkeypatch.setattr(state, "_places", itertools.count(given[0] - state.PORTS.start))
+    with socket.create_server(("127.0.0.1", given[0])):
+        assert free_port() != given[0]
+    with socket.create_server(("127.0.0.1", 0)) as any_other:
+        assert any_other.getsockname()[1] not in state.PORTS
+    monkeypatch.setattr(state, "is_free", lambda port: False)
+    with pytest.raises(StackError, match="every port from 10000 to 32000"):
+        free_port()

@@ -2,7 +2,6 @@
 
 import json
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -14,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import stripe
+
+from devstack.state import free_port
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 KEY = "sk_test_tests"
@@ -105,13 +106,6 @@ def launch(port: int, state: Path) -> "subprocess.Popen[str]":
     return subprocess.Popen(
         [*argv, "--state", str(state)], cwd=CHECKOUT, text=True, stderr=subprocess.PIPE
     )
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def eventually(holds: Callable[[], object], within: float = 30) -> None:

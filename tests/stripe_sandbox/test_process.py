@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.stripe_sandbox.running import KEY, RunningSandbox, free_port, launch
+from devstack.state import free_port
+from tests.stripe_sandbox.running import KEY, RunningSandbox, launch
 
 
 @pytest.mark.parametrize(
