@@ -1,6 +1,7 @@
 """Hands on a run: each act on toy runs of a real worker; what it may not do, it says."""
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 
 import pytest
@@ -150,16 +151,24 @@ def resumed() -> int:
     return operating.resume_saga("toy_local", reason=WHY, actor="ines")
 
 
+@contextmanager
+def somebody_resumes_it_meanwhile() -> Iterator[None]:
+    """In the midst of our transaction; they wait for its end."""
+    second = Second(resumed)
+    with transaction.atomic():
+        yield
+        second.comes_and_waits_for_me()
+    assert second.said() >= 1
+
+
 def test_who_resumes_a_saga_waits_for_whoever_holds_back_a_run_of_it(
     toy: NewToy, no_worker: None, pause_all: Callable[[str], int]
 ) -> None:
     pause_all("toy_local")
-    one, second = toy(toys.local_saga), Second(resumed)
+    one = toy(toys.local_saga)
     Run.objects.filter(pk=one.id).update(paused="")
-    with transaction.atomic():
+    with somebody_resumes_it_meanwhile():
         operating.hold_back()
-        second.comes_and_waits_for_me()
-    assert second.said() >= 1
     assert one.run.paused == ""
 
 
@@ -167,11 +176,9 @@ def test_who_resumes_a_saga_waits_for_a_run_that_is_being_born_paused(
     toy: NewToy, no_worker: None, pause_all: Callable[[str], int]
 ) -> None:
     pause_all("toy_local")
-    second = Second(resumed)
-    with transaction.atomic():
+    with somebody_resumes_it_meanwhile():
         one = toy(toys.local_saga)
-        second.comes_and_waits_for_me()
-    assert second.said() >= 1
+        assert one.run.paused == "saga"
     assert one.run.paused == ""
 
 
