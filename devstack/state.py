@@ -132,8 +132,9 @@ def choose_port(name: str, remembered: dict[str, int]) -> int:
 
 
 def free_port() -> int:
-    """A port of the loopback address on which nothing listens, and which nobody is given before its
-    server does: not by us, who take them in turn from a place by chance, nor by the system.
+    """A port of the loopback address on which nothing listens, and which hardly anybody is given
+    before its server does: a process takes them in turn, from a place by chance, and the system has
+    others to give.
 
     Raises StackError when there is none.
     """
